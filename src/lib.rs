@@ -1,0 +1,10 @@
+//! An event-driven reactor for network protocols.
+
+#![forbid(unsafe_code)]
+
+mod address;
+mod error;
+pub mod network;
+
+pub use address::Address;
+pub use error::*;

@@ -1,0 +1,320 @@
+//! The seam: all that a reactor can ask of the outside world. Owns the vocabulary between the loop and a network
+//! (sockets, readiness, clocks, names, signals, wake-ups, randomness); holds no connection and calls no user code.
+//!
+//! A [`Network`] is readiness-shaped, non-blocking, edge-triggered and thin: about one method a system call. Everything
+//! above it, the turn of the loop included, is the same code over the machine's sockets ([`OsNetwork`]), in simulation
+//! and in a unit test.
+
+mod names;
+mod os;
+mod time;
+
+use std::fmt;
+use std::io::{self, IoSlice};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::error::NameError;
+
+pub use os::OsNetwork;
+pub use time::Time;
+
+/// The reactor's whole view of the outside.
+///
+/// # The contract of readiness
+/// Readiness is told by edges. After [`read`](Self::read), [`write`](Self::write) or [`accept`](Self::accept) said
+/// [`WouldBlock`](io::ErrorKind::WouldBlock), or a read said that it drained its socket, the network tells of the next
+/// change; before that it need not. Spurious readiness is allowed at any time. A token that was closed may still be
+/// told of in the same batch, so the reactor checks tokens against its table.
+pub trait Network {
+    /// Waits until something is ready, a signal, a wake-up or a looked-up name arrives, or `timeout` is over (`None`:
+    /// for ever), and appends what happened to `batch`, which comes in cleared. Returning early with nothing is allowed.
+    ///
+    /// # Errors
+    /// Only when the selector itself is broken; an interrupted wait is no error.
+    fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()>;
+
+    /// Monotonic time now. The reactor asks once a turn.
+    fn now(&mut self) -> Time;
+
+    /// Wall time now. Nothing is timed by it.
+    fn wall_clock(&mut self) -> SystemTime;
+
+    /// The next number of the network's random source. Not for keys or masks that an adversary must not guess.
+    fn random(&mut self) -> u64;
+
+    /// Binds and listens; readiness is told under `token`. Returns the socket and the address it is bound to.
+    ///
+    /// # Errors
+    /// What `socket`, `bind` and `listen` say.
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: Token,
+    ) -> io::Result<(SocketId, Address)>;
+
+    /// Takes the next connection off a listener's backlog, with its peer as `accept` itself told it: asking later
+    /// fails for a peer that has gone. Nothing is told of it before [`register`](Self::register).
+    ///
+    /// # Errors
+    /// What `accept` says; `WouldBlock` when the backlog is empty.
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)>;
+
+    /// Gives up the descriptor held in reserve for one moment, to take a connection off the backlog and close it, so that
+    /// its peer is not left to wait while descriptors are exhausted. Another thread may snatch the descriptor: then the
+    /// error is that of `accept`.
+    ///
+    /// # Errors
+    /// `WouldBlock` when the backlog is empty; `Unsupported` where there is no reserve.
+    fn refuse(&mut self, listener: SocketId) -> io::Result<()>;
+
+    /// From now on tells of an accepted socket's readiness, both directions, under `token`. What is ready already is
+    /// told by the next poll.
+    ///
+    /// # Errors
+    /// What the selector says.
+    fn register(&mut self, socket: SocketId, token: Token) -> io::Result<()>;
+
+    /// Begins to connect; the outcome is told as readiness under `token`, then by [`finish_connect`](Self::finish_connect).
+    ///
+    /// # Errors
+    /// What `socket`, `bind` and `connect` say at once; "in progress" is no error.
+    fn connect(
+        &mut self,
+        address: &Address,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<SocketId>;
+
+    /// Whether a connect is done: `true`, or `false` if the readiness was spurious.
+    ///
+    /// # Errors
+    /// Why it failed.
+    fn finish_connect(&mut self, socket: SocketId) -> io::Result<bool>;
+
+    /// Reads once, into `buffer` or by lending a buffer of the network's own.
+    ///
+    /// # Errors
+    /// What `recv` says.
+    fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received>;
+
+    /// Writes once, from several pieces in order; returns how many bytes were taken. Never raises `SIGPIPE`.
+    ///
+    /// # Errors
+    /// What `send` says.
+    fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Sends our FIN after what was written. Reading goes on.
+    ///
+    /// # Errors
+    /// What `shutdown` says.
+    fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()>;
+
+    /// The error pending on the socket, which this takes off it: the kernel tells it once.
+    fn take_error(&mut self, socket: SocketId) -> Option<io::Error>;
+
+    /// The socket's own address.
+    ///
+    /// # Errors
+    /// What `getsockname` says.
+    fn local_address(&self, socket: SocketId) -> io::Result<Address>;
+
+    /// Closes a socket or a listener. Its id is free for reuse at once.
+    fn close(&mut self, socket: SocketId, farewell: Farewell);
+
+    /// The socket itself, for options this crate does not name. `None` where there is no real socket.
+    fn socket_options(&self, socket: SocketId) -> Option<socket2::SockRef<'_>> {
+        let _ = socket;
+        None
+    }
+
+    /// Begins to look a host name up, off the loop; the outcome comes in [`Batch::names`]. Names that are addresses never
+    /// come here.
+    ///
+    /// # Errors
+    /// [`NameError::Busy`] when too many lookups wait already.
+    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError>;
+
+    /// Forgets a lookup: its outcome is not told any more.
+    fn cancel_look_up(&mut self, lookup: LookupId);
+
+    /// The TCP port of a service name, by the system's table of services. `None`: no such service.
+    fn service_port(&mut self, service: &str) -> Option<u16>;
+
+    /// From now on tells of SIGINT and SIGTERM in [`Batch::signals`] instead of dying of them.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` where there are no signals.
+    fn watch_signals(&mut self) -> io::Result<()>;
+
+    /// What another thread may use to end a [`poll`](Self::poll) early.
+    fn waker(&self) -> Arc<dyn Wake>;
+
+    /// How many descriptors the process may have open, if that is limited and known.
+    fn descriptor_limit(&self) -> Option<usize>;
+}
+
+impl fmt::Debug for dyn Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Network")
+    }
+}
+
+/// Ends a poll early, from any thread. Wakes before a poll count for it; several are one.
+pub trait Wake: Send + Sync {
+    /// Ends the poll under way, or the next one.
+    fn wake(&self);
+}
+
+impl fmt::Debug for dyn Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Wake")
+    }
+}
+
+/// A socket or listener, as its network numbers them. It may be reused once closed; the reactor's ids may not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u32);
+
+/// What the reactor wants to be told a socket's readiness under. The network does not look into it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token(pub u64);
+
+/// One lookup of a name under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookupId(pub u64);
+
+/// What one poll found. The parts are told apart, for readiness is by far the most frequent and should be small.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Sockets, in the order to serve them in.
+    pub ready: Vec<Readiness>,
+    /// Signals caught.
+    pub signals: Vec<Signal>,
+    /// Lookups done: the addresses in the resolver's order, port 0.
+    pub names: Vec<(LookupId, Result<Vec<std::net::IpAddr>, NameError>)>,
+}
+
+impl Batch {
+    /// Empties it, keeping its room.
+    pub fn clear(&mut self) {
+        self.ready.clear();
+        self.signals.clear();
+        self.names.clear();
+    }
+}
+
+/// What a socket is ready for. All of it is a hint: the call that follows decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Readiness {
+    /// The token it was registered under.
+    pub token: Token,
+    /// A read or an accept may succeed.
+    pub readable: bool,
+    /// A write may succeed, or a connect is over.
+    pub writable: bool,
+    /// The peer has sent its FIN, or the connection broke: reading on to the end will tell.
+    pub ended: bool,
+    /// An error is pending.
+    pub failed: bool,
+}
+
+/// What a read brought.
+#[derive(Debug)]
+pub enum Received {
+    /// The first `size` bytes of the buffer (never 0). `drained`: nothing more was waiting, so that reading again now
+    /// would only say `WouldBlock`; this is the network's knowledge, not to be guessed from the size.
+    Filled {
+        /// Bytes written to the buffer.
+        size: usize,
+        /// Nothing more was waiting.
+        drained: bool,
+    },
+    /// Bytes in a buffer of the network's own (never empty).
+    Lent {
+        /// The bytes.
+        data: Bytes,
+        /// Nothing more was waiting.
+        drained: bool,
+    },
+    /// The peer's FIN: no byte will ever follow.
+    Ended,
+}
+
+/// How a socket is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Farewell {
+    /// The kernel's ordinary close: what was written still goes out, then FIN (RST if there was unread input).
+    Close,
+    /// At once, with RST; what was not sent is dropped.
+    Reset,
+}
+
+/// A signal that asks a program to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT: Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
+}
+
+impl fmt::Display for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Interrupt => "SIGINT",
+            Self::Terminate => "SIGTERM",
+        })
+    }
+}
+
+/// How to listen.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ListenOptions {
+    /// Connections the kernel may hold for us before we accept them. The kernel caps it (Linux: `net.core.somaxconn`).
+    pub backlog: u32,
+    /// `TCP_NODELAY` on what is accepted, which Linux inherits from the listener: no system call a connection.
+    pub no_delay: bool,
+    /// `SO_KEEPALIVE`, likewise: first probe after this long without traffic. `None`: off.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Default for ListenOptions {
+    fn default() -> Self {
+        Self {
+            backlog: 1024,
+            no_delay: true,
+            keep_alive: Some(KEEP_ALIVE),
+        }
+    }
+}
+
+/// How to connect.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectOptions {
+    /// The local address to connect from; port 0 lets the kernel choose.
+    pub bind: Option<Address>,
+    /// `TCP_NODELAY`.
+    pub no_delay: bool,
+    /// `SO_KEEPALIVE`: first probe after this long without traffic. `None`: off.
+    pub keep_alive: Option<Duration>,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            bind: None,
+            no_delay: true,
+            keep_alive: Some(KEEP_ALIVE),
+        }
+    }
+}
+
+/// Long enough to cost nothing, shorter than the five minutes after which many NAT boxes forget an idle connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(240);

@@ -1,0 +1,4 @@
+//! placeholder
+/// The machine's own sockets.
+#[derive(Debug)]
+pub struct OsNetwork;
