@@ -3,8 +3,10 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod endpoint;
 mod error;
 pub mod network;
 
 pub use address::Address;
+pub use endpoint::*;
 pub use error::*;

@@ -7,6 +7,12 @@
 
 mod names;
 mod os;
+#[cfg(unix)]
+mod signals;
+#[cfg(not(unix))]
+#[path = "no_signals.rs"]
+mod signals;
+mod sockets;
 mod time;
 
 use std::fmt;

@@ -1,1 +1,368 @@
-//! placeholder
+//! Names to addresses and services to ports, as the system's own tables and resolver have them. Owns the threads that wait
+//! for the resolver and what waits for them; caches nothing and opens no socket of its own.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::panic;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::{LookupId, Wake};
+use crate::error::NameError;
+
+/// Resolvers wait, they don't compute: a few threads are enough, and a resolver that hangs takes no more.
+const THREADS: usize = 4;
+
+/// Lookups that no thread has taken yet. A caller told "busy" can do something; one in a longer queue only waits.
+const WAITING: usize = 256;
+
+/// How a name is turned into addresses; it may block.
+pub(super) type Resolve = fn(&str) -> Result<Vec<IpAddr>, NameError>;
+
+/// What a lookup came to.
+type Outcome = (LookupId, Result<Vec<IpAddr>, NameError>);
+
+/// Lookups under way, on threads that are started when first needed.
+pub(super) struct Names {
+    shared: Arc<Shared>,
+    resolve: Resolve,
+    threads: usize,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    wake: Arc<dyn Wake>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<(LookupId, String)>,
+    /// Being looked up, and still wanted.
+    running: BTreeSet<LookupId>,
+    done: Vec<Outcome>,
+    /// Threads that wait for work.
+    idle: usize,
+    closing: bool,
+}
+
+impl Names {
+    /// Outcomes are announced by `wake`, then to be had from [`take_done`](Self::take_done).
+    pub(super) fn new(wake: Arc<dyn Wake>, resolve: Resolve) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                work: Condvar::new(),
+                wake,
+            }),
+            resolve,
+            threads: 0,
+        }
+    }
+
+    pub(super) fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
+        let mut state = self.shared.state();
+        if state.waiting.len() >= WAITING {
+            return Err(NameError::Busy);
+        }
+        state.waiting.push_back((lookup, host.to_owned()));
+        let short_of_threads = state.idle < state.waiting.len();
+        drop(state);
+        if short_of_threads && self.threads < THREADS {
+            match self.start_thread() {
+                Ok(()) => self.threads += 1,
+                Err(error) if self.threads == 0 => {
+                    self.cancel(lookup);
+                    return Err(NameError::Failed(error.to_string()));
+                }
+                Err(error) => log::debug!("one thread fewer for names: {error}"),
+            }
+        }
+        self.shared.work.notify_one();
+        Ok(())
+    }
+
+    /// Forgets a lookup in whatever state. A thread at it can't be stopped, but its outcome is dropped.
+    pub(super) fn cancel(&mut self, lookup: LookupId) {
+        let mut state = self.shared.state();
+        state.waiting.retain(|(waiting, _)| *waiting != lookup);
+        state.running.remove(&lookup);
+        state.done.retain(|(done, _)| *done != lookup);
+    }
+
+    pub(super) fn take_done(&mut self, into: &mut Vec<Outcome>) {
+        into.append(&mut self.shared.state().done);
+    }
+
+    fn start_thread(&self) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let resolve = self.resolve;
+        thread::Builder::new()
+            .name("ropewalk-names".to_owned())
+            .spawn(move || {
+                while let Some((lookup, host)) = shared.next() {
+                    shared.finish(lookup, resolve_surely(resolve, &host));
+                }
+            })
+            .map(drop)
+    }
+}
+
+/// Threads end by themselves: one inside the resolver may be there for minutes, and nobody waits for it.
+impl Drop for Names {
+    fn drop(&mut self) {
+        let mut state = self.shared.state();
+        state.closing = true;
+        state.waiting.clear();
+        state.running.clear();
+        drop(state);
+        self.shared.work.notify_all();
+    }
+}
+
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing that can panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next lookup, waited for; `None` when the pool is closing.
+    fn next(&self) -> Option<(LookupId, String)> {
+        let mut state = self.state();
+        loop {
+            if state.closing {
+                return None;
+            }
+            if let Some((lookup, host)) = state.waiting.pop_front() {
+                state.running.insert(lookup);
+                return Some((lookup, host));
+            }
+            state.idle += 1;
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+        }
+    }
+
+    fn finish(&self, lookup: LookupId, outcome: Result<Vec<IpAddr>, NameError>) {
+        let mut state = self.state();
+        let wanted = state.running.remove(&lookup);
+        if wanted {
+            state.done.push((lookup, outcome));
+        }
+        drop(state);
+        if wanted {
+            self.wake.wake();
+        }
+    }
+}
+
+/// A panic is an outcome too: whoever waits must hear of it, and the thread goes on.
+fn resolve_surely(resolve: Resolve, host: &str) -> Result<Vec<IpAddr>, NameError> {
+    panic::catch_unwind(|| resolve(host))
+        .unwrap_or_else(|_| Err(NameError::Failed("the resolver panicked".to_owned())))
+}
+
+/// Asks the system's resolver, which blocks. Addresses come in its order, each once.
+pub(super) fn resolve(host: &str) -> Result<Vec<IpAddr>, NameError> {
+    let found = (host, 0)
+        .to_socket_addrs()
+        .map_err(|error| name_error(&error))?;
+    let mut addresses = Vec::new();
+    for address in found {
+        if !addresses.contains(&address.ip()) {
+            addresses.push(address.ip());
+        }
+    }
+    if addresses.is_empty() {
+        return Err(NameError::Unknown);
+    }
+    Ok(addresses)
+}
+
+/// The standard library passes the resolver's verdict on as text only, so the words of the C libraries decide.
+fn name_error(error: &io::Error) -> NameError {
+    const UNKNOWN: [&str; 4] = [
+        "not known",
+        "No address",
+        "does not resolve",
+        "no usable address",
+    ];
+    let text = error.to_string();
+    if UNKNOWN.iter().any(|words| text.contains(words)) {
+        NameError::Unknown
+    } else {
+        NameError::Failed(text)
+    }
+}
+
+/// The TCP port of a service, from the system's table; it is read anew, for it is asked for rarely.
+pub(super) fn service_port(service: &str) -> Option<u16> {
+    let table = std::fs::read("/etc/services").ok()?;
+    find_service(&String::from_utf8_lossy(&table), service)
+}
+
+/// Lines are `name port/protocol alias... # comment`.
+fn find_service(table: &str, service: &str) -> Option<u16> {
+    table.lines().find_map(|line| {
+        let line = line.split_once('#').map_or(line, |(entry, _comment)| entry);
+        let mut words = line.split_whitespace();
+        let name = words.next()?;
+        let port = words.next()?.strip_suffix("/tcp")?;
+        let named = name == service || words.any(|alias| alias == service);
+        if named { port.parse().ok() } else { None }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    struct Told(Mutex<Sender<()>>);
+
+    impl Wake for Told {
+        fn wake(&self) {
+            let told = self.0.lock().expect("no panic under it");
+            told.send(()).ok();
+        }
+    }
+
+    fn names(resolve: Resolve) -> (Names, Receiver<()>) {
+        let (sender, receiver) = channel();
+        let wake = Arc::new(Told(Mutex::new(sender)));
+        (Names::new(wake, resolve), receiver)
+    }
+
+    fn done(names: &mut Names) -> Vec<Outcome> {
+        let mut outcomes = Vec::new();
+        names.take_done(&mut outcomes);
+        outcomes
+    }
+
+    /// Nothing but addresses: the network is not asked.
+    fn literal(host: &str) -> Result<Vec<IpAddr>, NameError> {
+        match host {
+            "panic" => panic!("as asked"),
+            host => resolve(host),
+        }
+    }
+
+    #[test]
+    fn an_outcome_is_announced() {
+        let (mut names, told) = names(literal);
+        names.look_up(LookupId(1), "127.0.0.1").unwrap();
+        told.recv().unwrap();
+        let loopback = IpAddr::from([127, 0, 0, 1]);
+        assert_eq!(done(&mut names), [(LookupId(1), Ok(vec![loopback]))]);
+        assert_eq!(done(&mut names), []);
+    }
+
+    #[test]
+    fn a_panicking_resolver_fails_its_lookup_and_serves_the_next() {
+        let (mut names, told) = names(literal);
+        for lookup in 0..2 * THREADS as u64 {
+            names.look_up(LookupId(lookup), "panic").unwrap();
+        }
+        for _ in 0..2 * THREADS {
+            told.recv().unwrap();
+        }
+        let failed = Err(NameError::Failed("the resolver panicked".to_owned()));
+        assert!(done(&mut names).iter().all(|(_, end)| *end == failed));
+        names.look_up(LookupId(99), "::1").unwrap();
+        told.recv().unwrap();
+        assert!(done(&mut names)[0].1.is_ok());
+    }
+
+    /// Holds every lookup of one test until it is let go.
+    static GATE: Mutex<()> = Mutex::new(());
+
+    fn gated(host: &str) -> Result<Vec<IpAddr>, NameError> {
+        drop(GATE.lock());
+        resolve(host)
+    }
+
+    #[test]
+    fn a_full_queue_is_busy_and_the_cancelled_are_not_told() {
+        let (mut names, told) = names(gated);
+        let gate = GATE.lock().unwrap();
+        // Each thread takes one sooner or later; the rest wait in the queue.
+        let capacity = (WAITING + THREADS) as u64;
+        let mut taken = 0;
+        while taken < capacity {
+            match names.look_up(LookupId(taken), "127.0.0.1") {
+                Ok(()) => taken += 1,
+                Err(_busy) => thread::yield_now(),
+            }
+        }
+        assert_eq!(names.threads, THREADS);
+        assert_eq!(
+            names.look_up(LookupId(taken), "127.0.0.1"),
+            Err(NameError::Busy)
+        );
+        for lookup in 0..taken - 1 {
+            names.cancel(LookupId(lookup));
+        }
+        drop(gate);
+        told.recv().unwrap();
+        let told_of: Vec<_> = done(&mut names).into_iter().map(|(id, _)| id).collect();
+        assert_eq!(told_of, [LookupId(taken - 1)]);
+    }
+
+    #[test]
+    fn dropping_ends_the_threads() {
+        let (mut names, told) = names(literal);
+        names.look_up(LookupId(1), "127.0.0.1").unwrap();
+        told.recv().unwrap();
+        drop(names);
+        // The last thread drops the waker, and with it the other end of this channel.
+        assert!(told.recv().is_err());
+    }
+
+    #[test]
+    fn resolver_texts_become_kinds() {
+        for unknown in [
+            "Name or service not known",
+            "No address associated with hostname",
+        ] {
+            let text = format!("failed to lookup address information: {unknown}");
+            assert_eq!(name_error(&io::Error::other(text)), NameError::Unknown);
+        }
+        let text = "failed to lookup address information: Temporary failure in name resolution";
+        assert_eq!(
+            name_error(&io::Error::other(text)),
+            NameError::Failed(text.to_owned())
+        );
+    }
+
+    #[test]
+    fn services_have_aliases_comments_and_other_protocols() {
+        let table = "# well known\n\
+                     domain\t\t53/udp\n\
+                     domain\t\t53/tcp\n\
+                     http 80/tcp www web # the web, not gopher\n\
+                     \n\
+                     broken\n\
+                     far 70000/tcp\n\
+                     syslog 514/udp\n";
+        assert_eq!(find_service(table, "domain"), Some(53));
+        assert_eq!(find_service(table, "http"), Some(80));
+        assert_eq!(find_service(table, "web"), Some(80));
+        for absent in ["gopher", "broken", "far", "syslog", "", "#"] {
+            assert_eq!(find_service(table, absent), None, "{absent}");
+        }
+    }
+}

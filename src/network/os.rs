@@ -1,4 +1,450 @@
-//! placeholder
-/// The machine's own sockets.
+//! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
+//! keeps no state of a connection, and calls each system function at most once where one is enough.
+
+use std::fs::File;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll};
+use slab::Slab;
+use socket2::SockRef;
+
+use super::names::{self, Names};
+use super::signals::Signals;
+use super::sockets;
+use super::{
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
+    SocketId, Time, Token, Wake,
+};
+use crate::address::Address;
+use crate::error::NameError;
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit machine");
+
+/// How much one poll takes from the selector. What does not fit is told by the next.
+const EVENTS: usize = 1024;
+
+/// Far below what selectors count in (milliseconds, 31 bits), and one needless turn a day is free.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Tokens of our own, from the top; no socket may have them.
+const WAKER: mio::Token = mio::Token(usize::MAX);
+const SIGNALS: [mio::Token; 2] = [mio::Token(usize::MAX - 1), mio::Token(usize::MAX - 2)];
+const FIRST_RESERVED: usize = usize::MAX - 2;
+
+/// Linux and Android: an edge follows a short read, so that the read need not be repeated until `WouldBlock`.
+const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "android"));
+
+/// The machine's own network, as a program is run on.
+///
+/// Tokens from `u64::MAX - 2` up are its own. An id of a socket that is not open, or not of the right sort, is answered
+/// with [`InvalidInput`](io::ErrorKind::InvalidInput).
 #[derive(Debug)]
-pub struct OsNetwork;
+pub struct OsNetwork {
+    sockets: Slab<Socket>,
+    poll: Poll,
+    events: Events,
+    waker: Arc<OsWaker>,
+    names: Names,
+    signals: Option<Signals>,
+    /// A descriptor held in reserve, for [`Network::refuse`].
+    reserve: Option<File>,
+    descriptor_limit: Option<usize>,
+    clock: Clock,
+    random: SplitMix,
+}
+
+/// There is one for every connection: a tag, a descriptor and nothing else.
+#[derive(Debug)]
+enum Socket {
+    Listener(TcpListener),
+    Stream(TcpStream),
+}
+
+impl OsNetwork {
+    /// Opens the selector and the waker; no socket, thread or signal handler yet.
+    ///
+    /// # Errors
+    /// What the system says; mostly that no descriptor is left.
+    pub fn new() -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let waker = Arc::new(OsWaker(mio::Waker::new(poll.registry(), WAKER)?));
+        Ok(Self {
+            sockets: Slab::new(),
+            poll,
+            events: Events::with_capacity(EVENTS),
+            names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>, names::resolve),
+            waker,
+            signals: None,
+            reserve: open_reserve(),
+            descriptor_limit: std::fs::read_to_string("/proc/self/limits")
+                .ok()
+                .and_then(|limits| open_files_limit(&limits)),
+            clock: Clock::start(),
+            random: SplitMix(RandomState::new().build_hasher().finish()),
+        })
+    }
+
+    fn stream(&self, socket: SocketId) -> io::Result<&TcpStream> {
+        match self.sockets.get(socket.0 as usize) {
+            Some(Socket::Stream(stream)) => Ok(stream),
+            Some(Socket::Listener(_)) | None => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn listener(&self, socket: SocketId) -> io::Result<&TcpListener> {
+        match self.sockets.get(socket.0 as usize) {
+            Some(Socket::Listener(listener)) => Ok(listener),
+            Some(Socket::Stream(_)) | None => Err(io::ErrorKind::InvalidInput.into()),
+        }
+    }
+
+    fn keep(&mut self, socket: Socket) -> SocketId {
+        let key = self.sockets.insert(socket);
+        SocketId(u32::try_from(key).expect("a process has fewer than 2^32 descriptors"))
+    }
+}
+
+impl Network for OsNetwork {
+    fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
+        let timeout = timeout.map(|timeout| timeout.min(LONGEST_WAIT));
+        match self.poll.poll(&mut self.events, timeout) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            let token = event.token();
+            if token.0 < FIRST_RESERVED {
+                batch.ready.push(readiness(event));
+            } else if token == WAKER {
+                self.names.take_done(&mut batch.names);
+            } else if let Some(signals) = &mut self.signals {
+                signals.drain(token, &mut batch.signals);
+            }
+        }
+        Ok(())
+    }
+
+    fn now(&mut self) -> Time {
+        self.clock.now()
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the reactor gets its wall time from"
+    )]
+    fn wall_clock(&mut self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.random.next()
+    }
+
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: Token,
+    ) -> io::Result<(SocketId, Address)> {
+        let Address::Tcp(address) = address;
+        let mut listener = TcpListener::from_std(sockets::listen(*address, options)?.into());
+        let bound = listener.local_addr()?;
+        let token = selector_token(token)?;
+        self.poll
+            .registry()
+            .register(&mut listener, token, Interest::READABLE)?;
+        Ok((self.keep(Socket::Listener(listener)), bound.into()))
+    }
+
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
+        let listener = self.listener(listener)?;
+        let (stream, peer) = retry_interrupted(|| listener.accept())?;
+        Ok((self.keep(Socket::Stream(stream)), peer.into()))
+    }
+
+    fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
+        if self.reserve.is_none() {
+            self.reserve = open_reserve();
+        }
+        if self.reserve.take().is_none() {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        let refused = self
+            .listener(listener)
+            .and_then(|listener| retry_interrupted(|| listener.accept()))
+            .map(drop);
+        self.reserve = open_reserve();
+        refused
+    }
+
+    fn register(&mut self, socket: SocketId, token: Token) -> io::Result<()> {
+        let Some(Socket::Stream(stream)) = self.sockets.get_mut(socket.0 as usize) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        watch(&self.poll, stream, token)
+    }
+
+    fn connect(
+        &mut self,
+        address: &Address,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<SocketId> {
+        let Address::Tcp(address) = address;
+        // Registered after the connect began: a socket that was never connected counts as hung up.
+        let mut stream = TcpStream::from_std(sockets::connect(*address, options)?.into());
+        watch(&self.poll, &mut stream, token)?;
+        Ok(self.keep(Socket::Stream(stream)))
+    }
+
+    fn finish_connect(&mut self, socket: SocketId) -> io::Result<bool> {
+        let stream = self.stream(socket)?;
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received> {
+        let mut stream = self.stream(socket)?;
+        match retry_interrupted(|| stream.read(buffer))? {
+            0 => Ok(Received::Ended),
+            size => Ok(Received::Filled {
+                size,
+                drained: SHORT_READ_DRAINS && size < buffer.len(),
+            }),
+        }
+    }
+
+    fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut stream = self.stream(socket)?;
+        match pieces {
+            [piece] => retry_interrupted(|| stream.write(piece)),
+            pieces => retry_interrupted(|| sockets::send_pieces(stream, pieces)),
+        }
+    }
+
+    fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
+        self.stream(socket)?.shutdown(Shutdown::Write)
+    }
+
+    fn take_error(&mut self, socket: SocketId) -> Option<io::Error> {
+        let stream = self.stream(socket).ok()?;
+        stream.take_error().unwrap_or_else(Some)
+    }
+
+    fn local_address(&self, socket: SocketId) -> io::Result<Address> {
+        let address = match self.sockets.get(socket.0 as usize) {
+            Some(Socket::Listener(listener)) => listener.local_addr(),
+            Some(Socket::Stream(stream)) => stream.local_addr(),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        address.map(Address::from)
+    }
+
+    // Closing takes a socket off the selector too: no call for it.
+    fn close(&mut self, socket: SocketId, farewell: Farewell) {
+        let closed = self.sockets.try_remove(socket.0 as usize);
+        if let (Some(Socket::Stream(stream)), Farewell::Reset) = (&closed, farewell)
+            && let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO))
+        {
+            log::debug!("closing in order, for a reset was refused: {error}");
+        }
+    }
+
+    fn socket_options(&self, socket: SocketId) -> Option<SockRef<'_>> {
+        self.sockets
+            .get(socket.0 as usize)
+            .map(|socket| match socket {
+                Socket::Listener(listener) => SockRef::from(listener),
+                Socket::Stream(stream) => SockRef::from(stream),
+            })
+    }
+
+    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
+        self.names.look_up(lookup, host)
+    }
+
+    fn cancel_look_up(&mut self, lookup: LookupId) {
+        self.names.cancel(lookup);
+    }
+
+    fn service_port(&mut self, service: &str) -> Option<u16> {
+        names::service_port(service)
+    }
+
+    fn watch_signals(&mut self) -> io::Result<()> {
+        if self.signals.is_none() {
+            self.signals = Some(Signals::watch(self.poll.registry(), SIGNALS)?);
+        }
+        Ok(())
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::clone(&self.waker) as Arc<dyn Wake>
+    }
+
+    fn descriptor_limit(&self) -> Option<usize> {
+        self.descriptor_limit
+    }
+}
+
+fn readiness(event: &Event) -> Readiness {
+    Readiness {
+        token: Token(event.token().0 as u64),
+        readable: event.is_readable(),
+        writable: event.is_writable(),
+        ended: event.is_read_closed() || event.is_write_closed(),
+        failed: event.is_error(),
+    }
+}
+
+fn selector_token(token: Token) -> io::Result<mio::Token> {
+    match usize::try_from(token.0) {
+        Ok(token) if token < FIRST_RESERVED => Ok(mio::Token(token)),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
+    let both = Interest::READABLE | Interest::WRITABLE;
+    poll.registry()
+        .register(stream, selector_token(token)?, both)
+}
+
+/// A handler of somebody else's may interrupt any call; that says nothing about the socket.
+fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// `None` where there is no such file, and while descriptors are exhausted: asked again when it is needed.
+fn open_reserve() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// The soft limit on open files, from the text of `/proc/self/limits`.
+fn open_files_limit(limits: &str) -> Option<usize> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// Monotonic time, counted from when it was started.
+#[derive(Debug)]
+#[expect(
+    clippy::disallowed_types,
+    reason = "this is where the reactor gets its time from"
+)]
+struct Clock(std::time::Instant);
+
+#[expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is where the reactor gets its time from"
+)]
+impl Clock {
+    fn start() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn now(&self) -> Time {
+        Time::START + self.0.elapsed()
+    }
+}
+
+/// Steele, Lea and Flood's generator: one addition and a mix, and every seed is a good one.
+#[derive(Debug)]
+struct SplitMix(u64);
+
+impl SplitMix {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}
+
+#[derive(Debug)]
+struct OsWaker(mio::Waker);
+
+impl Wake for OsWaker {
+    fn wake(&self) {
+        if let Err(error) = self.0.wake() {
+            log::debug!("a wake-up failed: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // In debug builds mio keeps more, to check its use.
+    #[cfg(not(debug_assertions))]
+    #[test]
+    fn a_connection_takes_sixteen_bytes_here() {
+        // The slab adds a tag, and room for the next free index.
+        enum Entry {
+            Vacant(usize),
+            Occupied(Socket),
+        }
+        let _: [fn(_) -> Entry; 1] = [Entry::Vacant];
+        let _: [fn(_) -> Entry; 1] = [Entry::Occupied];
+        assert!(size_of::<Entry>() <= 16);
+    }
+
+    #[test]
+    fn the_soft_limit_is_read_from_the_table() {
+        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
+                      Max processes             63447                63447                processes \n\
+                      Max open files            1024                 524288               files     \n";
+        assert_eq!(open_files_limit(limits), Some(1024));
+        let unlimited =
+            "Max open files            unlimited            unlimited            files\n";
+        assert_eq!(open_files_limit(unlimited), None);
+        assert_eq!(open_files_limit(""), None);
+    }
+
+    #[test]
+    fn the_random_source_is_splitmix64() {
+        let mut random = SplitMix(1_234_567);
+        assert_eq!(random.next(), 6_457_827_717_110_365_317);
+        assert_eq!(random.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn interrupted_calls_are_repeated() {
+        let mut outcomes = vec![
+            Ok(7),
+            Err(io::ErrorKind::Interrupted),
+            Err(io::ErrorKind::Interrupted),
+        ];
+        let outcome = retry_interrupted(|| {
+            outcomes
+                .pop()
+                .expect("no more than these")
+                .map_err(Into::into)
+        });
+        assert_eq!(outcome.unwrap(), 7);
+    }
+}

@@ -1,0 +1,118 @@
+//! How TCP sockets are made and set up before anyone uses them. Owns the order of the system calls and the options; does
+//! not register or keep what it makes.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use mio::net::TcpStream;
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+
+use super::{ConnectOptions, ListenOptions};
+use crate::address::Address;
+
+/// Linux refuses more as the time before the first probe.
+const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
+
+/// A socket that listens. Options that connections are to have are set on it, for those inherit them.
+pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+    let socket = stream_socket(address)?;
+    // A restarted server may bind while its old connections linger. On Windows the same option lets ports be stolen.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // So that one port may be listened on in both families, whatever the machine's default is.
+        socket.set_only_v6(true)?;
+    }
+    set_options(&socket, options.no_delay, options.keep_alive)?;
+    socket.bind(&address.into())?;
+    socket.listen(i32::try_from(options.backlog).unwrap_or(i32::MAX))?;
+    Ok(socket)
+}
+
+/// A socket that is connecting, or, as loopback may be, connected.
+pub(super) fn connect(address: SocketAddr, options: &ConnectOptions) -> io::Result<Socket> {
+    let socket = stream_socket(address)?;
+    if let Some(Address::Tcp(local)) = options.bind {
+        socket.bind(&local.into())?;
+    }
+    set_options(&socket, options.no_delay, options.keep_alive)?;
+    match socket.connect(&address.into()) {
+        Err(error) if !is_in_progress(&error) => Err(error),
+        _ => Ok(socket),
+    }
+}
+
+/// Sends several pieces in one call. `writev` would raise SIGPIPE where the program has not turned that off.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn send_pieces(stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    /// From `linux/socket.h`, the same on every architecture.
+    const MSG_NOSIGNAL: i32 = 0x4000;
+
+    SockRef::from(stream).send_vectored_with_flags(at_most_iov_max(pieces), MSG_NOSIGNAL)
+}
+
+/// Sends several pieces in one call.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn send_pieces(mut stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    io::Write::write_vectored(&mut stream, at_most_iov_max(pieces))
+}
+
+/// More pieces than `IOV_MAX` are an error to the system; fewer are only a short write.
+fn at_most_iov_max<'a, 'b>(pieces: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
+    const IOV_MAX: usize = 1024;
+    &pieces[..pieces.len().min(IOV_MAX)]
+}
+
+fn set_options(socket: &Socket, no_delay: bool, keep_alive: Option<Duration>) -> io::Result<()> {
+    if no_delay {
+        socket.set_tcp_nodelay(true)?;
+    }
+    if let Some(idle) = keep_alive {
+        let idle = idle.clamp(Duration::from_secs(1), LONGEST_KEEP_ALIVE);
+        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+    }
+    Ok(())
+}
+
+/// Non-blocking, and closed in children; where the system can do it, by the call that makes it.
+fn stream_socket(address: SocketAddr) -> io::Result<Socket> {
+    let domain = Domain::for_address(address);
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let socket = {
+        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_nonblocking(true)?;
+        socket
+    };
+    Ok(socket)
+}
+
+/// Whether a connect goes on in the background. The standard library has a kind for it that can't be named yet, so the
+/// numbers are written out; Windows says "would block". An interrupted connect goes on too.
+fn is_in_progress(error: &io::Error) -> bool {
+    const EINPROGRESS: i32 = if cfg!(any(
+        target_arch = "mips",
+        target_arch = "mips64",
+        target_os = "solaris",
+        target_os = "illumos"
+    )) {
+        150
+    } else if cfg!(any(
+        target_os = "linux",
+        target_os = "android",
+        target_os = "fuchsia"
+    )) && !cfg!(any(target_arch = "sparc", target_arch = "sparc64"))
+    {
+        115
+    } else {
+        // The BSDs, and Apple's systems.
+        36
+    };
+    error.raw_os_error() == Some(EINPROGRESS)
+        || matches!(
+            error.kind(),
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+        )
+}
