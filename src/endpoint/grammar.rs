@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_backslash_escapes_any_character() {
-        assert_eq!(pieces(r"a\:b\=\\\[\ü:c"), ["0 a:b=\\[ü", "13 c"]);
+        assert_eq!(pieces(r"a\:b\=\\\[\ü:c"), ["0 a:b=\\[ü", "14 c"]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 
 mod names;
 mod os;
+mod random;
 #[cfg(unix)]
 mod signals;
 #[cfg(not(unix))]

@@ -2,7 +2,6 @@
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
 use std::fs::File;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -15,8 +14,9 @@ use slab::Slab;
 use socket2::SockRef;
 
 use super::names::{self, Names};
+use super::random::SplitMix;
 use super::signals::Signals;
-use super::sockets;
+use super::sockets::{self, retry_interrupted};
 use super::{
     Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
     SocketId, Time, Token, Wake,
@@ -87,7 +87,7 @@ impl OsNetwork {
                 .ok()
                 .and_then(|limits| open_files_limit(&limits)),
             clock: Clock::start(),
-            random: SplitMix(RandomState::new().build_hasher().finish()),
+            random: SplitMix::unpredictable(),
         })
     }
 
@@ -324,16 +324,6 @@ fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
         .register(stream, selector_token(token)?, both)
 }
 
-/// A handler of somebody else's may interrupt any call; that says nothing about the socket.
-fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
-        match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            outcome => return outcome,
-        }
-    }
-}
-
 /// `None` where there is no such file, and while descriptors are exhausted: asked again when it is needed.
 fn open_reserve() -> Option<File> {
     File::open("/dev/null").ok()
@@ -370,20 +360,6 @@ impl Clock {
     }
 }
 
-/// Steele, Lea and Flood's generator: one addition and a mix, and every seed is a good one.
-#[derive(Debug)]
-struct SplitMix(u64);
-
-impl SplitMix {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-}
-
 #[derive(Debug)]
 struct OsWaker(mio::Waker);
 
@@ -403,14 +379,8 @@ mod tests {
     #[cfg(not(debug_assertions))]
     #[test]
     fn a_connection_takes_sixteen_bytes_here() {
-        // The slab adds a tag, and room for the next free index.
-        enum Entry {
-            Vacant(usize),
-            Occupied(Socket),
-        }
-        let _: [fn(_) -> Entry; 1] = [Entry::Vacant];
-        let _: [fn(_) -> Entry; 1] = [Entry::Occupied];
-        assert!(size_of::<Entry>() <= 16);
+        // To these the slab adds a tag, and shares them with the index of the next free slot.
+        assert!(size_of::<Socket>() <= 8);
     }
 
     #[test]
@@ -423,28 +393,5 @@ mod tests {
             "Max open files            unlimited            unlimited            files\n";
         assert_eq!(open_files_limit(unlimited), None);
         assert_eq!(open_files_limit(""), None);
-    }
-
-    #[test]
-    fn the_random_source_is_splitmix64() {
-        let mut random = SplitMix(1_234_567);
-        assert_eq!(random.next(), 6_457_827_717_110_365_317);
-        assert_eq!(random.next(), 3_203_168_211_198_807_973);
-    }
-
-    #[test]
-    fn interrupted_calls_are_repeated() {
-        let mut outcomes = vec![
-            Ok(7),
-            Err(io::ErrorKind::Interrupted),
-            Err(io::ErrorKind::Interrupted),
-        ];
-        let outcome = retry_interrupted(|| {
-            outcomes
-                .pop()
-                .expect("no more than these")
-                .map_err(Into::into)
-        });
-        assert_eq!(outcome.unwrap(), 7);
     }
 }

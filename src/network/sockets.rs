@@ -58,6 +58,16 @@ pub(super) fn send_pieces(mut stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io:
     io::Write::write_vectored(&mut stream, at_most_iov_max(pieces))
 }
 
+/// A handler of somebody else's may interrupt any call; that says nothing about the socket.
+pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
+    }
+}
+
 /// More pieces than `IOV_MAX` are an error to the system; fewer are only a short write.
 fn at_most_iov_max<'a, 'b>(pieces: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     const IOV_MAX: usize = 1024;
@@ -115,4 +125,25 @@ fn is_in_progress(error: &io::Error) -> bool {
             error.kind(),
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interrupted_calls_are_repeated() {
+        let mut outcomes = vec![
+            Ok(7),
+            Err(io::ErrorKind::Interrupted),
+            Err(io::ErrorKind::Interrupted),
+        ];
+        let outcome = retry_interrupted(|| {
+            outcomes
+                .pop()
+                .expect("no more than these")
+                .map_err(Into::into)
+        });
+        assert_eq!(outcome.unwrap(), 7);
+    }
 }
