@@ -5,6 +5,8 @@
 mod address;
 mod error;
 pub mod network;
+mod timer;
 
 pub use address::Address;
 pub use error::*;
+pub use timer::TimerId;
