@@ -5,6 +5,7 @@
 mod address;
 mod error;
 pub mod network;
+mod outbound;
 mod timer;
 
 pub use address::Address;
