@@ -4,6 +4,7 @@
 
 mod address;
 mod error;
+pub mod framing;
 pub mod network;
 mod outbound;
 mod timer;
