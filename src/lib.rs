@@ -5,8 +5,12 @@
 mod address;
 mod endpoint;
 mod error;
+pub mod framing;
 pub mod network;
+mod outbound;
+mod timer;
 
 pub use address::Address;
 pub use endpoint::*;
 pub use error::*;
+pub use timer::TimerId;

@@ -1,0 +1,369 @@
+//! The unsent bytes of one connection, and the pool their buffers come from. Owns their order and their count; sends
+//! nothing and sets no limit.
+//!
+//! ```text
+//!   consume ◄── front                                            back ◄── push
+//!
+//!               queue                                       tail
+//!   ┌───────────────────┬──────────────────┬───────────┐ ┌─────────────────┐
+//!   │ sent ╎ Owned      │ Shared (uncopied)│ Owned     │ │ small writes ...│
+//!   └───────────────────┴──────────────────┴───────────┘ └─────────────────┘
+//!   ├ head ┤                                                      ▲
+//!   ├───────────────────── queued ─────────────────────┤    lent to a callback
+//! ```
+//!
+//! Most connections never have a queue: they write little, it is sent, the tail is empty again. Then `head` counts
+//! into the tail.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::mem;
+
+use bytes::Bytes;
+
+/// From here on, sharing a chunk costs less than copying it.
+const SHARED_FROM: usize = 4096;
+
+/// Sent bytes at the front of the tail that are not worth moving the rest for.
+const SENT_KEPT: usize = 64 * 1024;
+
+/// What a connection has still to send, in order.
+#[derive(Debug, Default)]
+pub(crate) struct Outbound {
+    /// Each piece has at least one byte.
+    queue: VecDeque<Piece>,
+    /// The run of small writes behind the queue.
+    tail: Vec<u8>,
+    /// How much of the very first piece is sent: less than its length. That piece is the tail if the queue is empty.
+    head: usize,
+    /// The lengths of all pieces in the queue, what is sent of the first included.
+    queued: usize,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Owned(Vec<u8>),
+    Shared(Bytes),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Owned(bytes) => bytes,
+            Self::Shared(bytes) => bytes,
+        }
+    }
+}
+
+impl Outbound {
+    /// Begins with an empty buffer to write into, as from a [`BufferPool`].
+    pub(crate) fn with_buffer(buffer: Vec<u8>) -> Self {
+        debug_assert!(buffer.is_empty());
+        Self {
+            tail: buffer,
+            ..Self::default()
+        }
+    }
+
+    /// How many bytes are unsent. Not to be asked while the tail is lent.
+    pub(crate) fn len(&self) -> usize {
+        self.queued + self.tail.len() - self.head
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.tail.is_empty()
+    }
+
+    /// Appends a copy.
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        self.tail.extend_from_slice(bytes);
+    }
+
+    /// Appends without copying, if that pays.
+    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+        if bytes.len() < SHARED_FROM {
+            return self.push(&bytes);
+        }
+        // If the tail was the first piece, it still is: `head` goes on counting into it.
+        if !self.tail.is_empty() {
+            self.queued += self.tail.len();
+            self.queue
+                .push_back(Piece::Owned(mem::take(&mut self.tail)));
+        }
+        self.queued += bytes.len();
+        self.queue.push_back(Piece::Shared(bytes));
+    }
+
+    /// Lends the tail to be appended to, and to nothing else. Until [`return_tail`](Self::return_tail) gives it back,
+    /// nothing else may be asked or done here.
+    pub(crate) fn lend_tail(&mut self) -> Vec<u8> {
+        mem::take(&mut self.tail)
+    }
+
+    pub(crate) fn return_tail(&mut self, tail: Vec<u8>) {
+        debug_assert!(self.tail.is_empty(), "written to while the tail was lent");
+        self.tail = tail;
+    }
+
+    /// Fills `slices` from the front with what to send next; returns how many were filled.
+    pub(crate) fn pieces<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let tail = Some(self.tail.as_slice()).filter(|tail| !tail.is_empty());
+        let pieces = self.queue.iter().map(Piece::bytes).chain(tail);
+        let mut sent = self.head;
+        let mut filled = 0;
+        for (slice, piece) in slices.iter_mut().zip(pieces) {
+            *slice = IoSlice::new(&piece[mem::take(&mut sent)..]);
+            filled += 1;
+        }
+        filled
+    }
+
+    /// Drops the first `sent` bytes, which were sent. The tail keeps its room.
+    pub(crate) fn consume(&mut self, sent: usize) {
+        debug_assert!(sent <= self.len(), "more was sent than there was");
+        self.head += sent;
+        while let Some(first) = self.queue.front() {
+            let size = first.bytes().len();
+            if self.head < size {
+                return;
+            }
+            self.head -= size;
+            self.queued -= size;
+            if let Some(Piece::Owned(buffer)) = self.queue.pop_front() {
+                self.write_into(buffer);
+            }
+        }
+        if self.head == self.tail.len() {
+            self.tail.clear();
+            self.head = 0;
+        } else {
+            self.compact();
+        }
+    }
+
+    /// Ends this and hands its buffer out, empty, for a [`BufferPool`].
+    pub(crate) fn into_buffer(mut self) -> Vec<u8> {
+        self.clear();
+        self.tail
+    }
+
+    /// Drops everything unsent. The tail keeps its room.
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+        self.tail.clear();
+        (self.head, self.queued) = (0, 0);
+    }
+
+    /// Uses a sent buffer as the tail again, if the tail went into the queue and has no room of its own yet.
+    fn write_into(&mut self, mut buffer: Vec<u8>) {
+        if self.tail.capacity() == 0 {
+            buffer.clear();
+            self.tail = buffer;
+        }
+    }
+
+    /// Moves the tail to the front of its buffer, or a peer that never quite catches up would make it grow for ever.
+    ///
+    /// Only when more is sent than unsent: so fewer bytes are moved than were sent since the last time, and all moving
+    /// together costs no more than the sending did.
+    fn compact(&mut self) {
+        if self.head > SENT_KEPT && self.head > self.tail.len() / 2 {
+            self.tail.drain(..mem::take(&mut self.head));
+        }
+    }
+}
+
+/// The largest buffer that is kept for the next: what one large reply needed is not pinned for ever.
+const LARGEST_SPARE: usize = 64 * 1024;
+
+/// Empty buffers that were given back, a bounded number of bounded size.
+#[derive(Debug)]
+pub(crate) struct BufferPool {
+    spare: Vec<Vec<u8>>,
+    most: usize,
+}
+
+impl BufferPool {
+    /// Keeps at most so many spare buffers.
+    pub(crate) fn new(most: usize) -> Self {
+        Self {
+            spare: Vec::new(),
+            most,
+        }
+    }
+
+    /// How many are spare.
+    pub(crate) fn len(&self) -> usize {
+        self.spare.len()
+    }
+
+    /// An empty buffer: the one given back last, whose memory is likeliest to be in the cache.
+    pub(crate) fn take(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// Gives a buffer back, emptied. One without room, one too large and one too many are freed.
+    pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
+        if (1..=LARGEST_SPARE).contains(&buffer.capacity()) && self.spare.len() < self.most {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All that is unsent, as a writer with so many slices at a time would see it.
+    fn unsent(outbound: &Outbound, at_once: usize) -> Vec<u8> {
+        let mut slices = vec![IoSlice::new(&[]); at_once];
+        let filled = outbound.pieces(&mut slices);
+        slices[..filled]
+            .iter()
+            .flat_map(|slice| slice.to_vec())
+            .collect()
+    }
+
+    fn large(byte: u8) -> Bytes {
+        Bytes::from(vec![byte; SHARED_FROM])
+    }
+
+    #[test]
+    fn small_writes_are_one_piece() {
+        let mut outbound = Outbound::default();
+        outbound.push(b"one ");
+        outbound.push_shared(Bytes::from_static(b"two "));
+        outbound.push(b"three");
+        let mut slices = [IoSlice::new(&[]); 4];
+        assert_eq!(outbound.pieces(&mut slices), 1);
+        assert_eq!(&*slices[0], b"one two three");
+        assert_eq!(outbound.len(), 13);
+    }
+
+    #[test]
+    fn a_large_chunk_is_sent_from_where_it_lies() {
+        let (chunk, mut outbound) = (large(b'x'), Outbound::default());
+        outbound.push(b"before");
+        outbound.consume(3);
+        outbound.push_shared(chunk.clone());
+        outbound.push(b"after");
+        let mut slices = [IoSlice::new(&[]); 4];
+        assert_eq!(outbound.pieces(&mut slices), 3);
+        assert_eq!(&*slices[0], b"ore");
+        assert_eq!(slices[1].as_ptr(), chunk.as_ptr());
+        assert_eq!(&*slices[2], b"after");
+        assert_eq!(outbound.len(), 3 + SHARED_FROM + 5);
+    }
+
+    #[test]
+    fn when_all_is_sent_the_tail_keeps_its_room() {
+        let mut outbound = Outbound::with_buffer(Vec::with_capacity(100));
+        outbound.push(b"hello");
+        outbound.consume(5);
+        assert!(outbound.is_empty());
+        assert!(outbound.into_buffer().capacity() >= 100);
+    }
+
+    #[test]
+    fn a_buffer_that_went_into_the_queue_comes_back() {
+        let mut outbound = Outbound::with_buffer(Vec::with_capacity(100));
+        outbound.push(b"hello");
+        outbound.push_shared(large(0));
+        outbound.consume(5 + SHARED_FROM);
+        assert_eq!(outbound.len(), 0);
+        assert!(outbound.into_buffer().capacity() >= 100);
+    }
+
+    #[test]
+    fn a_peer_that_never_catches_up_does_not_make_the_tail_grow() {
+        let mut outbound = Outbound::default();
+        outbound.push(b"one ahead");
+        for _ in 0..10_000 {
+            outbound.push(&[7; 1000]);
+            outbound.consume(1000);
+        }
+        assert_eq!(outbound.len(), 9);
+        assert!(outbound.tail.capacity() <= 4 * SENT_KEPT);
+    }
+
+    #[test]
+    fn the_pool_keeps_few_and_small_buffers() {
+        let mut pool = BufferPool::new(2);
+        pool.put(Vec::new());
+        pool.put(Vec::with_capacity(LARGEST_SPARE + 1));
+        assert_eq!(pool.len(), 0);
+        for _ in 0..3 {
+            pool.put(vec![1; 10]);
+        }
+        assert_eq!(pool.len(), 2);
+        let buffer = pool.take();
+        assert!(buffer.is_empty() && buffer.capacity() >= 10);
+        assert_eq!((pool.take().capacity(), pool.take().capacity()), (10, 0));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Push(usize),
+        Share(usize),
+        Lend(usize),
+        /// So many 256ths of what is unsent.
+        Consume(usize),
+        Clear,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            8 => (0..9000usize).prop_map(Step::Push),
+            6 => (0..9000usize).prop_map(Step::Share),
+            4 => (0..9000usize).prop_map(Step::Lend),
+            9 => (0..=256usize).prop_map(Step::Consume),
+            1 => Just(Step::Clear),
+        ];
+        prop::collection::vec(step, 0..120)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn it_does_what_a_plain_vec_does(steps in steps(), at_once in 1..5usize) {
+            let (mut outbound, mut model) = (Outbound::default(), Vec::<u8>::new());
+            for (n, step) in steps.into_iter().enumerate() {
+                let data = |size| (0..size).map(|i| (n * 31 + i) as u8).collect::<Vec<u8>>();
+                match step {
+                    Step::Push(size) => {
+                        outbound.push(&data(size));
+                        model.extend(data(size));
+                    }
+                    Step::Share(size) => {
+                        outbound.push_shared(Bytes::from(data(size)));
+                        model.extend(data(size));
+                    }
+                    Step::Lend(size) => {
+                        let mut tail = outbound.lend_tail();
+                        tail.extend(data(size));
+                        outbound.return_tail(tail);
+                        model.extend(data(size));
+                    }
+                    Step::Consume(share) => {
+                        let sent = model.len() * share / 256;
+                        outbound.consume(sent);
+                        model.drain(..sent);
+                    }
+                    Step::Clear => {
+                        outbound.clear();
+                        model.clear();
+                    }
+                }
+                prop_assert_eq!(outbound.len(), model.len());
+                prop_assert_eq!(outbound.is_empty(), model.is_empty());
+                prop_assert_eq!(unsent(&outbound, usize::from(u8::MAX)), model.as_slice());
+                prop_assert!(model.starts_with(&unsent(&outbound, at_once)));
+                prop_assert!(model.is_empty() || !unsent(&outbound, at_once).is_empty());
+            }
+        }
+    }
+}
