@@ -118,6 +118,20 @@ impl Outbound {
         filled
     }
 
+    /// All there is, if that is one piece.
+    pub(crate) fn only_piece(&self) -> Option<&[u8]> {
+        self.queue.is_empty().then(|| &self.tail[self.head..])
+    }
+
+    /// The unsent bytes of the first piece.
+    pub(crate) fn first_piece(&self) -> &[u8] {
+        let first = self
+            .queue
+            .front()
+            .map_or(self.tail.as_slice(), Piece::bytes);
+        &first[self.head..]
+    }
+
     /// Drops the first `sent` bytes, which were sent. The tail keeps its room.
     pub(crate) fn consume(&mut self, sent: usize) {
         debug_assert!(sent <= self.len(), "more was sent than there was");
@@ -193,6 +207,7 @@ impl BufferPool {
     }
 
     /// How many are spare.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.spare.len()
     }

@@ -95,6 +95,7 @@ impl<A> Timers<A> {
         self.slots.len()
     }
 
+    #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
@@ -104,6 +105,7 @@ impl<A> Timers<A> {
         self.heap.first().map(|entry| entry.key.deadline)
     }
 
+    #[cfg(test)]
     pub(crate) fn contains(&self, id: TimerId) -> bool {
         self.slot(id).is_some()
     }

@@ -1,12 +1,15 @@
 //! How a stream of bytes is cut into frames. Owns the rule that a framing follows and the ones that come with the crate;
 //! keeps no bytes and calls no protocol, which is the loop's part.
 
+mod interned;
 pub(crate) mod lines;
 
 use std::ops::Range;
 
 use crate::error::FrameError;
 
+pub(crate) use interned::{FramingKind, Framings};
+pub(crate) use lines::Stop;
 pub use lines::{Lines, UnfinishedLine};
 
 /// Cuts inbound bytes into frames and wraps outbound ones.
@@ -71,7 +74,7 @@ pub use lines::{Lines, UnfinishedLine};
 /// assert_eq!(Records.encode(b"pl\x1Eum", &mut out), Err(FrameError::HoldsDelimiter));
 /// assert_eq!(out, b"plum\x1E");
 /// ```
-pub trait Framing {
+pub trait Framing: 'static {
     /// Looks for one frame at the front of `data`, of which the first `scanned` bytes were looked at in vain by an
     /// earlier call: the number that its [`Found::More`] told, zero for bytes never shown before.
     fn next(&self, data: &[u8], scanned: usize) -> Found;

@@ -1,0 +1,472 @@
+//! One connection without its socket: its phase, its two sides, and what only few connections have. Owns the states and
+//! the table that ids are checked against; does not read, write or call anybody.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
+use std::net::SocketAddrV4;
+
+use bytes::Bytes;
+use slab::Slab;
+
+use crate::address::Address;
+use crate::error::{Lost, Side};
+use crate::group::FrameQueue;
+use crate::layer::{Kind, Stack};
+use crate::limits::Limits;
+use crate::network::{Farewell, SocketId, Token};
+use crate::protocol::{Held, Protocol};
+use crate::reactor::Connecting;
+use crate::timer::TimerId;
+
+/// Names one connection of one reactor, for ever: an id whose connection has ended reaches nobody.
+///
+/// It is a place in a table and the serial of what stands there; serials are given out once in four billion connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    index: u32,
+    serial: u32,
+}
+
+/// The bit of a token that says "a listener": so connections and listeners share one key space.
+const LISTENER: u64 = 1 << 31;
+
+impl ConnectionId {
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.serial) << 32 | u64::from(self.index))
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}.{}", self.index, self.serial)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A listener's place in its table, with the serial of what stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerId {
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
+}
+
+impl ListenerId {
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.serial) << 32 | u64::from(self.index) | LISTENER)
+    }
+}
+
+/// Whom a readiness is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Connection(ConnectionId),
+    Listener(ListenerId),
+}
+
+impl From<Token> for Owner {
+    fn from(Token(token): Token) -> Self {
+        let serial = (token >> 32) as u32;
+        let index = (token & (LISTENER - 1)) as u32;
+        if token & LISTENER == 0 {
+            Self::Connection(ConnectionId { index, serial })
+        } else {
+            Self::Listener(ListenerId { index, serial })
+        }
+    }
+}
+
+/// How far a connection is. It only moves downwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// A name is being looked up, or the kernel is connecting.
+    Connecting,
+    /// The socket stands; the layers are not ready. The protocol has heard nothing.
+    Opening,
+    /// The protocol has been told `connection_made`.
+    Open,
+    /// `lose_connection` was called, or a peer's mistake ends it: what is owed is still written, nothing is delivered.
+    Draining,
+    /// Its reason is latched; the protocol is told at the end of the turn.
+    Lost,
+    /// The protocol is gone and the id is dead to users; the socket reads and drops what the peer still sends, so that
+    /// the kernel does not destroy our last reply.
+    Lingering,
+}
+
+/// The receiving side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    Open,
+    /// The peer has ended, which the protocol has yet to hear, when it reads again.
+    Ending,
+    /// The protocol has been told.
+    Ended,
+}
+
+/// The sending side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writing {
+    Open,
+    /// `lose_write_connection`: FIN follows what is unsent.
+    Ending,
+    /// FIN was sent.
+    Ended,
+    /// A write failed: the reason is latched, what the peer sent before is still read.
+    Broken,
+}
+
+/// Who keeps a connection from being read: the protocol itself, and the default answer to a full output, do not undo
+/// each other's doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Pauses(u8);
+
+impl Pauses {
+    pub(crate) const ASKED: Self = Self(1);
+    pub(crate) const PRESSURE: Self = Self(2);
+
+    pub(crate) fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    pub(crate) fn add(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    pub(crate) fn remove(&mut self, other: Self) {
+        self.0 &= !other.0;
+    }
+}
+
+/// What is made of received bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cutting {
+    Raw,
+    /// Raw for as long as `Rare::raw_left` says, then frames.
+    Counted,
+    Frames,
+    /// The rest of a frame that was refused, up to the next boundary.
+    Skipping,
+}
+
+/// Whether the protocol was told to pause writing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pressure {
+    Low,
+    High,
+}
+
+/// No entry of a table of `u32`.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// The entry of a connection: what every one has, in few bytes. The rest is in [`Rare`].
+pub(crate) struct Connection {
+    pub(crate) serial: u32,
+    socket: u32,
+    /// Its place among the outbound queues; only while it has unsent bytes.
+    pub(crate) out: u32,
+    pub(crate) settings: u32,
+    /// Its place among the framings; `NONE` if it has none.
+    pub(crate) framing: u32,
+    pub(crate) phase: Phase,
+    pub(crate) reading: Reading,
+    pub(crate) writing: Writing,
+    pub(crate) pauses: Pauses,
+    pub(crate) cutting: Cutting,
+    pub(crate) pressure: Pressure,
+    /// Who ended first.
+    pub(crate) closer: Option<Side>,
+    /// It stands in the reactor's list of those to flush.
+    pub(crate) dirty: bool,
+    /// It stands in the reactor's list of those to serve without waiting for readiness.
+    pub(crate) queued: bool,
+    /// The network hinted that the peer has ended: a read goes on to the end even after a short one.
+    pub(crate) hinted: bool,
+    pub(crate) peer: Peer,
+    /// Taken out while it is being called.
+    pub(crate) protocol: Option<Box<dyn Protocol>>,
+    pub(crate) rare: Option<Box<Rare>>,
+}
+
+impl Connection {
+    pub(crate) fn new(socket: Option<SocketId>, peer: Peer, settings: u32, phase: Phase) -> Self {
+        Self {
+            serial: 0,
+            socket: socket.map_or(NONE, |SocketId(socket)| socket),
+            out: NONE,
+            settings,
+            framing: NONE,
+            phase,
+            reading: Reading::Open,
+            writing: Writing::Open,
+            pauses: Pauses::default(),
+            cutting: Cutting::Raw,
+            pressure: Pressure::Low,
+            closer: None,
+            dirty: false,
+            queued: false,
+            hinted: false,
+            peer,
+            protocol: None,
+            rare: None,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> Option<SocketId> {
+        (self.socket != NONE).then_some(SocketId(self.socket))
+    }
+
+    pub(crate) fn set_socket(&mut self, socket: Option<SocketId>) {
+        self.socket = socket.map_or(NONE, |SocketId(socket)| socket);
+    }
+
+    /// Whether users may still address it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase < Phase::Lost
+    }
+
+    /// Whether what is written to it will be sent.
+    pub(crate) fn takes_writes(&self) -> bool {
+        self.phase <= Phase::Open && self.writing == Writing::Open
+    }
+
+    /// Whether received bytes may be given to the protocol now.
+    pub(crate) fn delivers(&self) -> bool {
+        self.phase == Phase::Open
+            && self.pauses.is_empty()
+            && self
+                .rare
+                .as_ref()
+                .is_none_or(|rare| rare.successor.is_none() && rare.entering.is_none())
+    }
+
+    pub(crate) fn has_layers(&self) -> bool {
+        self.rare
+            .as_ref()
+            .is_some_and(|rare| !rare.layers.is_empty())
+    }
+
+    pub(crate) fn protocol_serial(&self) -> u32 {
+        self.rare.as_ref().map_or(0, |rare| rare.protocol_serial)
+    }
+
+    pub(crate) fn rare(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(Box::default)
+    }
+
+    /// Latches `reason` unless one stands already: the first one is the cause, the later ones its consequences.
+    pub(crate) fn latch_reason(&mut self, reason: Lost) {
+        self.rare().reason.get_or_insert(reason);
+    }
+
+    /// The reason for the loss of a connection that both sides ended in order.
+    pub(crate) fn done(&self) -> Lost {
+        Lost::Done(self.closer.unwrap_or(Side::Us))
+    }
+}
+
+/// What only few connections have at a time, boxed away.
+#[derive(Default)]
+pub(crate) struct Rare {
+    /// Received, not yet delivered.
+    pub(crate) held: Held,
+    pub(crate) layers: Stack,
+    /// Layers' output that waits behind `held`, because the protocol paused.
+    pub(crate) pending: VecDeque<(Kind, Bytes)>,
+    /// The layer that what follows in the chunk at hand belongs to.
+    pub(crate) entering: Option<usize>,
+    pub(crate) raw_left: u64,
+    pub(crate) limits: Option<Box<Limits>>,
+    /// The deadline of the phase.
+    pub(crate) deadline: Option<TimerId>,
+    /// The protocol's timers, which end with it.
+    pub(crate) timers: BTreeSet<TimerId>,
+    pub(crate) reason: Option<Lost>,
+    pub(crate) farewell: Option<Parting>,
+    /// Which protocol of the connection's it is: closures are addressed to one of them.
+    pub(crate) protocol_serial: u32,
+    pub(crate) successor: Option<Box<dyn Protocol>>,
+    /// The protocol has just taken over and is to be told `connection_made`.
+    pub(crate) unmade: bool,
+    pub(crate) connecting: Option<Box<Connecting>>,
+    /// Frames of groups that wait above framing and layers.
+    pub(crate) frames: FrameQueue,
+    /// How many bytes were dropped while lingering.
+    pub(crate) lingered: usize,
+}
+
+impl Rare {
+    /// Nothing in it differs from a new one, so that the connection can do without.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.held.is_empty()
+            && self.layers.is_empty()
+            && self.pending.is_empty()
+            && self.entering.is_none()
+            && self.raw_left == 0
+            && self.limits.is_none()
+            && self.deadline.is_none()
+            && self.timers.is_empty()
+            && self.reason.is_none()
+            && self.farewell.is_none()
+            && self.protocol_serial == 0
+            && self.successor.is_none()
+            && !self.unmade
+            && self.connecting.is_none()
+            && self.frames.is_empty()
+    }
+}
+
+/// How a lost connection's socket goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    At(Farewell),
+    /// FIN was sent; the socket is read until the peer ends too.
+    Linger,
+}
+
+/// The peer's address, small for the frequent kind.
+#[derive(Debug)]
+pub(crate) enum Peer {
+    Unknown,
+    V4(SocketAddrV4),
+    Other(Box<Address>),
+}
+
+impl From<Address> for Peer {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::Tcp(std::net::SocketAddr::V4(v4)) => Self::V4(v4),
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn address(&self) -> Option<Address> {
+        match self {
+            Self::Unknown => None,
+            Self::V4(v4) => Some(Address::Tcp((*v4).into())),
+            Self::Other(address) => Some((**address).clone()),
+        }
+    }
+}
+
+/// The one table of connections: mints their ids and checks them at every use.
+#[derive(Default)]
+pub(crate) struct Table {
+    slots: Slab<Connection>,
+    next_serial: u32,
+}
+
+impl Table {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(crate) fn insert(&mut self, mut connection: Connection) -> ConnectionId {
+        let serial = self.next_serial;
+        self.next_serial = serial.wrapping_add(1);
+        connection.serial = serial;
+        let index = self.slots.insert(connection);
+        debug_assert!(
+            (index as u64) < LISTENER,
+            "two billion connections in one process"
+        );
+        ConnectionId {
+            index: index as u32,
+            serial,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.slots
+            .get(id.index as usize)
+            .filter(|connection| connection.serial == id.serial)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.slots
+            .get_mut(id.index as usize)
+            .filter(|connection| connection.serial == id.serial)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.get(id)?;
+        Some(self.slots.remove(id.index as usize))
+    }
+
+    /// All ids, in the order of their places.
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        self.slots
+            .iter()
+            .map(|(index, connection)| ConnectionId {
+                index: index as u32,
+                serial: connection.serial,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection() -> Connection {
+        Connection::new(None, Peer::Unknown, 0, Phase::Open)
+    }
+
+    #[test]
+    fn an_id_of_a_reused_place_reaches_nobody() {
+        let mut table = Table::default();
+        let first = table.insert(connection());
+        assert!(table.remove(first).is_some());
+        for _ in 0..1 << 17 {
+            let id = table.insert(connection());
+            assert_ne!(id, first);
+            assert!(table.get(first).is_none());
+            assert!(table.remove(id).is_some());
+        }
+    }
+
+    #[test]
+    fn serials_wrap_without_harm() {
+        let mut table = Table {
+            next_serial: u32::MAX,
+            ..Table::default()
+        };
+        let last = table.insert(connection());
+        let first = table.insert(connection());
+        assert_eq!((last.serial, first.serial), (u32::MAX, 0));
+        assert!(table.get(last).is_some() && table.get(first).is_some());
+    }
+
+    #[test]
+    fn a_token_comes_back_as_its_owner() {
+        let mut table = Table {
+            next_serial: u32::MAX,
+            ..Table::default()
+        };
+        let id = table.insert(connection());
+        assert_eq!(Owner::from(id.token()), Owner::Connection(id));
+        let listener = ListenerId {
+            index: 7,
+            serial: 3,
+        };
+        assert_eq!(Owner::from(listener.token()), Owner::Listener(listener));
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection>() <= 72, "{}", size_of::<Connection>());
+    }
+}

@@ -1,0 +1,185 @@
+//! Every default limit of the crate, with its reason. Owns the numbers; enforces nothing.
+
+use std::time::Duration;
+
+/// What one connection may take, in bytes and in time. A listener gives its limits to all it accepts; a connection can
+/// change its own with [`Transport::set_limits`](crate::Transport::set_limits).
+///
+/// ```
+/// use std::time::Duration;
+/// use ropewalk::Limits;
+///
+/// let limits = Limits::default().unsent(4 << 20).close(Duration::from_secs(2)).connections(100);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub(crate) high_water: usize,
+    pub(crate) low_water: usize,
+    pub(crate) unsent: usize,
+    pub(crate) held: usize,
+    pub(crate) connections: Option<usize>,
+    pub(crate) overflow: Overflow,
+    pub(crate) handshake: Option<Duration>,
+    pub(crate) write: Option<Duration>,
+    pub(crate) close: Option<Duration>,
+    pub(crate) linger: Duration,
+}
+
+/// What a listener does with connections beyond its limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Leaves them in the kernel's backlog until one of the others ends: a short burst is only delayed.
+    Wait,
+    /// Accepts and closes them at once, so that the client learns of it.
+    Refuse,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Twisted's and asyncio's high mark, and asyncio's low one: enough to keep a fast link busy during a turn.
+            high_water: 64 * 1024,
+            low_water: 16 * 1024,
+            // One slow reader may cost a megabyte, not the machine's memory.
+            unsent: 1024 * 1024,
+            // As much as a frame of a length-prefixed protocol may sensibly have.
+            held: 1024 * 1024,
+            connections: None,
+            overflow: Overflow::Wait,
+            // A client that never finishes its handshake must not hold a descriptor for ever.
+            handshake: Some(Duration::from_secs(10)),
+            // What nginx waits for a client that takes nothing.
+            write: Some(Duration::from_secs(60)),
+            close: Some(Duration::from_secs(10)),
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Limits {
+    /// No limit at all: for a trusted peer, and easy to find in a code review.
+    pub fn unlimited() -> Self {
+        Self {
+            high_water: usize::MAX,
+            low_water: usize::MAX,
+            unsent: usize::MAX,
+            held: usize::MAX,
+            connections: None,
+            overflow: Overflow::Wait,
+            handshake: None,
+            write: None,
+            close: None,
+            linger: Duration::from_secs(5),
+        }
+    }
+
+    /// The water marks of unsent bytes: above `high`, [`pause_writing`](crate::Protocol::pause_writing) is told; at `low`
+    /// or below, [`resume_writing`](crate::Protocol::resume_writing). Default 64 KiB and 16 KiB.
+    ///
+    /// # Panics
+    /// If `low` is more than `high`.
+    pub fn water_marks(mut self, low: usize, high: usize) -> Self {
+        assert!(low <= high, "the low mark is at most the high one");
+        self.low_water = low;
+        self.high_water = high;
+        self
+    }
+
+    /// The hard limit of unsent bytes. A write that arrives while more than this was waiting already when the turn began
+    /// ends the connection as [`TooSlow`](crate::Lost::TooSlow). One large reply to a peer that owes nothing is therefore
+    /// never too much. Default 1 MiB.
+    pub fn unsent(mut self, bytes: usize) -> Self {
+        self.unsent = bytes;
+        self
+    }
+
+    /// How many received bytes may wait for the rest of their frame, or be given back with `unread`. Default 1 MiB.
+    /// (Lines have their own, smaller limit.)
+    pub fn held(mut self, bytes: usize) -> Self {
+        self.held = bytes;
+        self
+    }
+
+    /// How many connections a listener may have at once. By default only the reactor's own limit holds,
+    /// see [`Reactor::set_max_connections`](crate::Reactor::set_max_connections).
+    pub fn connections(mut self, most: usize) -> Self {
+        self.connections = Some(most);
+        self
+    }
+
+    /// What happens to connections beyond that. Default [`Overflow::Wait`].
+    pub fn overflow(mut self, overflow: Overflow) -> Self {
+        self.overflow = overflow;
+        self
+    }
+
+    /// How long the layers may take until they are ready. Default 10 s.
+    pub fn handshake(mut self, within: impl Into<Option<Duration>>) -> Self {
+        self.handshake = within.into();
+        self
+    }
+
+    /// How long unsent bytes may wait while the peer takes none of them. Default 60 s.
+    pub fn write(mut self, within: impl Into<Option<Duration>>) -> Self {
+        self.write = within.into();
+        self
+    }
+
+    /// How long `lose_connection` may take to hand over what is owed. Default 10 s.
+    pub fn close(mut self, within: impl Into<Option<Duration>>) -> Self {
+        self.close = within.into();
+        self
+    }
+
+    /// How long a closed connection's socket goes on to read and drop what the peer still sends, until the peer ends too.
+    /// Without this a kernel answers such bytes with RST, which can destroy our last reply on its way. Default 5 s.
+    pub fn linger(mut self, within: Duration) -> Self {
+        self.linger = within;
+        self
+    }
+}
+
+/// How many bytes one connection may deliver in a turn before others have theirs.
+pub(crate) const READ_BUDGET: usize = 256 * 1024;
+/// The read buffer, one for the whole loop. Streams of 1 MiB cost 340 µs with 256 KiB, 450 with 128, 486 to 659 with 64.
+pub(crate) const READ_BUFFER: usize = 256 * 1024;
+/// How many bytes one flush hands to the kernel before others have theirs.
+pub(crate) const WRITE_BUDGET: usize = 1024 * 1024;
+/// Accepts a turn and listener: a flood of connects must not starve those who are in.
+pub(crate) const ACCEPT_BUDGET: usize = 64;
+/// Posted calls a turn; more wait for the next one, behind the sockets.
+pub(crate) const CALL_BUDGET: usize = 1024;
+/// Timers a turn, likewise.
+pub(crate) const TIMER_BUDGET: usize = 4096;
+/// Events between two flushes, if nobody writes to others: replies leave while their connection is still in the cache.
+pub(crate) const FLUSH_EVERY: usize = 32;
+/// Calls that other threads may have waiting.
+pub(crate) const MAILBOX: usize = 64 * 1024;
+/// Spare buffers kept: as many as may be wanted between two flushes, several times over.
+pub(crate) const POOL: usize = 1024;
+/// Layers one connection may have: more is a protocol in a loop.
+pub(crate) const LAYERS: usize = 8;
+/// The first and the longest pause after an accept that failed for want of descriptors or memory.
+pub(crate) const ACCEPT_RETRY: (Duration, Duration) =
+    (Duration::from_millis(10), Duration::from_secs(1));
+/// From the call of connect until the connection stands.
+pub(crate) const CONNECT: Duration = Duration::from_secs(30);
+/// How long a stopping reactor waits for its connections.
+pub(crate) const STOP: Duration = Duration::from_secs(10);
+/// How long sockets linger when the reactor stops: the process should end soon after its last reply.
+pub(crate) const LINGER_AT_STOP: Duration = Duration::from_secs(1);
+/// How much a lingering socket reads and drops before it gives up on its peer.
+pub(crate) const LINGER_BYTES: usize = 64 * 1024 * 1024;
+/// Connections, where the system does not say how many descriptors there may be.
+pub(crate) const CONNECTIONS: usize = 65_536;
+/// Log lines of one kind in a row before the rest of the second is only counted.
+pub(crate) const LOG_BURST: u32 = 10;
+
+/// Of the descriptors a process may have, what connections may take: a fifth, and at least 32, stays for files and listeners.
+pub(crate) fn connections_within(descriptors: Option<usize>) -> usize {
+    match descriptors {
+        Some(most) => (most - most / 5).min(most.saturating_sub(32)).max(1),
+        None => CONNECTIONS,
+    }
+}

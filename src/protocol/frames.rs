@@ -1,0 +1,372 @@
+//! The inner loop: cuts received bytes into frames and calls one protocol with them. Owns the cursor over what is held
+//! and what was just read; does not know sockets or other connections.
+
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use super::{Protocol, Refusal};
+use crate::error::{FrameError, Lost};
+use crate::framing::{Found, Framing, FramingKind, Lines, Stop};
+use crate::transport::Transport;
+
+/// Bytes that were received and not yet delivered: an unfinished frame, or what came after a pause.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    /// Invariant: at most `bytes.len()`, and 0 if `bytes` is empty. What lies before it was delivered.
+    start: usize,
+    /// How many of the rest the framing has looked at in vain.
+    pub(crate) scanned: usize,
+}
+
+impl Held {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn rest(&self) -> &[u8] {
+        &self.bytes[self.start..]
+    }
+
+    pub(crate) fn extend(&mut self, data: &[u8]) {
+        // What was delivered is dropped once it is the larger part, so that each byte moves a bounded number of times.
+        if self.start > self.bytes.len() / 2 {
+            self.compact();
+        }
+        self.bytes.extend_from_slice(data);
+    }
+
+    fn advance(&mut self, size: usize) {
+        self.start += size;
+        self.scanned = 0;
+        if self.start == self.bytes.len() {
+            self.clear();
+        }
+    }
+
+    /// Another framing is to look at all of it anew.
+    pub(crate) fn rescan(&mut self) {
+        self.scanned = 0;
+    }
+
+    fn compact(&mut self) {
+        self.bytes.drain(..self.start);
+        self.start = 0;
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.start = 0;
+        self.scanned = 0;
+    }
+
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// An empty one that uses `buffer`'s room.
+    pub(crate) fn in_buffer(buffer: Vec<u8>) -> Self {
+        debug_assert!(buffer.is_empty());
+        Self {
+            bytes: buffer,
+            start: 0,
+            scanned: 0,
+        }
+    }
+}
+
+/// What is there to deliver: what was held, then the chunk just read.
+#[derive(Debug)]
+pub struct Input<'d> {
+    pub(crate) held: Held,
+    pub(crate) chunk: &'d [u8],
+    /// How far the chunk is used up.
+    pub(crate) at: usize,
+    /// How much of the chunk's rest the framing has looked at in vain.
+    pub(crate) scanned: usize,
+}
+
+impl<'d> Input<'d> {
+    pub(crate) fn new(held: Held, chunk: &'d [u8]) -> Self {
+        Self {
+            held,
+            chunk,
+            at: 0,
+            scanned: 0,
+        }
+    }
+
+    fn rest_of_chunk(&self) -> &'d [u8] {
+        &self.chunk[self.at..]
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.held.is_empty() && self.at == self.chunk.len()
+    }
+
+    /// What is left of the chunk joins what is held.
+    pub(crate) fn hold_rest(&mut self) {
+        if self.at < self.chunk.len() {
+            let rest = self.rest_of_chunk();
+            self.held.extend(rest);
+            self.at = self.chunk.len();
+        }
+    }
+
+    fn data(&self) -> &[u8] {
+        if self.held.is_empty() {
+            self.rest_of_chunk()
+        } else {
+            self.held.rest()
+        }
+    }
+
+    fn advance(&mut self, size: usize) {
+        if self.held.is_empty() {
+            self.at += size;
+        } else {
+            self.held.advance(size);
+        }
+    }
+}
+
+/// What is to be made of the next bytes.
+pub(crate) enum Mode {
+    Raw,
+    Counted(u64),
+    Frames(Rc<FramingKind>),
+    Skipping(Rc<FramingKind>),
+}
+
+/// How a step of the loop ended.
+#[derive(PartialEq, Eq)]
+enum Step {
+    /// Something changed: look at the mode again.
+    Again,
+    /// No more can be made of the bytes there are.
+    Starved,
+}
+
+/// Delivers as much of `input` as the connection's state allows, and leaves the rest in it.
+pub(super) fn cut<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+) {
+    while let Some(mode) = transport.mode() {
+        let step = match mode {
+            Mode::Raw => raw(protocol, transport, input, u64::MAX),
+            Mode::Counted(left) => raw(protocol, transport, input, left),
+            Mode::Frames(framing) => match &*framing {
+                FramingKind::Lines(lines) => cut_lines(protocol, transport, input, lines),
+                FramingKind::Other(framing) => cut_others(protocol, transport, input, &**framing),
+            },
+            Mode::Skipping(framing) => skip(transport, input, &framing),
+        };
+        if step == Step::Starved {
+            break;
+        }
+    }
+}
+
+fn raw<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    left: u64,
+) -> Step {
+    let data = input.data();
+    let size = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+    if size == 0 {
+        return Step::Starved;
+    }
+    transport.count_raw(size);
+    protocol.data_received(transport, &data[..size]);
+    let back = transport.take_unread(size);
+    input.advance(size - back);
+    if back == 0 || !transport.counts_as_raw_again(back) {
+        return Step::Again;
+    }
+    // Given back without a change of mode: it comes again in front of what follows, when there is something new.
+    let news = input.at < input.chunk.len() && !input.held.is_empty();
+    input.hold_rest();
+    if news {
+        refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Again)
+    } else {
+        Step::Starved
+    }
+}
+
+fn cut_lines<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    lines: &Lines,
+) -> Step {
+    if !input.held.is_empty() {
+        return cut_held_line(protocol, transport, input, lines);
+    }
+    let mut last = 0;
+    let (consumed, stop) = lines.each(input.rest_of_chunk(), |body, size| {
+        protocol.frame_received(transport, body);
+        if transport.is_halted() {
+            last = size;
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    });
+    input.at += consumed;
+    match stop {
+        Stop::Halted => {
+            input.at -= transport.take_unread(last);
+            Step::Again
+        }
+        Stop::TooLong => refuse(
+            protocol,
+            transport,
+            &FrameError::TooLong {
+                limit: lines.longest(),
+            },
+        ),
+        Stop::Starved => {
+            input.scanned = input.rest_of_chunk().len();
+            Step::Starved
+        }
+    }
+}
+
+/// A held line is completed up to its first delimiter only, never joined with the whole chunk.
+fn cut_held_line<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    lines: &Lines,
+) -> Step {
+    match lines.next(input.held.rest(), input.held.scanned) {
+        Found::Frame { body, size } => {
+            protocol.frame_received(transport, &input.held.rest()[body]);
+            let back = transport.take_unread(size);
+            input.held.advance(size - back);
+            Step::Again
+        }
+        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::More { scanned } => {
+            if input.at == input.chunk.len() {
+                input.held.scanned = scanned;
+                return Step::Starved;
+            }
+            input.held.compact();
+            input.held.scanned = scanned;
+            let rest = input.rest_of_chunk();
+            input.at += lines.complete(&mut input.held.bytes, rest);
+            Step::Again
+        }
+    }
+}
+
+fn cut_others<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    framing: &dyn Framing,
+) -> Step {
+    let scanned = if input.held.is_empty() {
+        0
+    } else {
+        input.held.scanned
+    };
+    let data = input.data();
+    if data.is_empty() {
+        return Step::Starved;
+    }
+    match framing.next(data, scanned) {
+        Found::Frame { body, size } => {
+            // A framing that says a frame takes no bytes, or more than there are, would hold the loop for ever.
+            if size == 0 || size > data.len() || body.end > size {
+                return refuse(
+                    protocol,
+                    transport,
+                    &FrameError::Malformed("the framing lost its place"),
+                );
+            }
+            protocol.frame_received(transport, &data[body]);
+            let back = transport.take_unread(size);
+            input.advance(size - back);
+            Step::Again
+        }
+        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::More { scanned } => {
+            let news = input.at < input.chunk.len() && !input.held.is_empty();
+            if input.held.is_empty() {
+                input.scanned = scanned;
+            } else {
+                input.hold_rest();
+                input.held.scanned = scanned;
+            }
+            match refuse_beyond_limit(protocol, transport, input) {
+                Some(step) => step,
+                None if news => Step::Again,
+                None => Step::Starved,
+            }
+        }
+    }
+}
+
+fn refuse_beyond_limit<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &Input<'_>,
+) -> Option<Step> {
+    let limit = transport.held_limit();
+    (input.data().len() > limit).then(|| {
+        // There is no way on from here: nothing says where the next frame begins.
+        let error = FrameError::TooLong { limit };
+        let _ = protocol.frame_refused(transport, &error);
+        transport.refuse(Lost::BadFrame(error));
+        Step::Again
+    })
+}
+
+fn refuse<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    error: &FrameError,
+) -> Step {
+    transport.count_bad_frame();
+    match protocol.frame_refused(transport, error) {
+        Refusal::Skip if transport.skip_frame() => {}
+        _ => transport.refuse(Lost::BadFrame(error.clone())),
+    }
+    Step::Again
+}
+
+/// Drops the rest of an over-long line, whose end may lie in what is held or in the chunk.
+fn skip(transport: &mut Transport<'_>, input: &mut Input<'_>, framing: &FramingKind) -> Step {
+    let FramingKind::Lines(lines) = framing else {
+        return Step::Starved;
+    };
+    if !input.held.is_empty() {
+        let mut part = Vec::new();
+        if let Some(taken) = lines.skip(&mut part, input.held.rest()) {
+            input.held.advance(taken);
+            transport.skipped_frame();
+            return Step::Again;
+        }
+        // At most the beginning of a delimiter.
+        input.held.clear();
+        input.held.bytes.extend_from_slice(&part);
+    }
+    let rest = input.rest_of_chunk();
+    match lines.skip(&mut input.held.bytes, rest) {
+        Some(taken) => {
+            input.at += taken;
+            transport.skipped_frame();
+            Step::Again
+        }
+        None => {
+            input.at = input.chunk.len();
+            Step::Starved
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Listeners and accepting. Owns what an accept error means and how a listener that ran out of descriptors comes back;
+//! knows nothing of what the connections do afterwards.
+
+use std::io::{self, ErrorKind};
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::connection::{Connection, ConnectionId, ListenerId, Owner, Parting, Phase};
+use crate::endpoint::{Port, ServerEndpoint};
+use crate::error::{Error, Lost, Result};
+use crate::layer::Layer;
+use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
+use crate::network::{Farewell, ListenOptions, SocketId};
+use crate::protocol::Protocol;
+
+use super::timed::Timed;
+use super::{Reactor, Settings};
+
+/// A factory, its type forgotten.
+pub(super) type Built = Box<dyn FnMut(&Address) -> Option<Box<dyn Protocol>>>;
+
+/// A listening endpoint: what [`Listen::serve`](crate::Listen::serve) returns. Dropping it changes nothing; see
+/// [`Reactor::stop_listening`].
+#[derive(Clone, Debug)]
+pub struct Listener {
+    id: ListenerId,
+    address: Address,
+}
+
+impl Listener {
+    /// The address it is bound to, with the port the system chose for port 0.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+}
+
+/// A listener's own part of the table.
+pub(super) struct ListenerState {
+    serial: u32,
+    socket: SocketId,
+    address: Address,
+    /// Taken out while it is being called.
+    build: Option<Built>,
+    layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
+    settings: u32,
+    accepting: Accepting,
+    queued: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Accepting {
+    Ready,
+    /// As many connections as there may be.
+    Full,
+    /// The system had no descriptor or memory: a timer tries again, and so does every close.
+    Exhausted {
+        delay: Duration,
+    },
+}
+
+/// What to do after an accept that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// The backlog is empty.
+    Done,
+    /// That connection is gone; the next one may be well.
+    Next,
+    /// Later, by a timer: an edge-triggered network will not tell again of what is waiting already.
+    BackOff,
+}
+
+/// The errors of one connection must not be taken for the listener's, and a want of resources not for either.
+fn verdict(error: &io::Error) -> Verdict {
+    // The network errors that Linux passes on from the new connection: EPERM, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET,
+    // EOPNOTSUPP, besides those that have a kind of their own.
+    const OF_THE_CONNECTION: [i32; 6] = [1, 71, 92, 112, 64, 95];
+    match error.kind() {
+        ErrorKind::WouldBlock => Verdict::Done,
+        ErrorKind::Interrupted
+        | ErrorKind::ConnectionAborted
+        | ErrorKind::ConnectionReset
+        | ErrorKind::TimedOut
+        | ErrorKind::NetworkDown
+        | ErrorKind::NetworkUnreachable
+        | ErrorKind::HostUnreachable
+        | ErrorKind::PermissionDenied => Verdict::Next,
+        _ if error
+            .raw_os_error()
+            .is_some_and(|code| OF_THE_CONNECTION.contains(&code)) =>
+        {
+            Verdict::Next
+        }
+        _ => Verdict::BackOff,
+    }
+}
+
+impl Reactor {
+    pub(super) fn begin_to_listen(
+        &mut self,
+        endpoint: &ServerEndpoint,
+        limits: Limits,
+        layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
+        build: Built,
+    ) -> Result<Listener> {
+        if self.running.is_stopping() {
+            return Err(Error::Stopping);
+        }
+        let failed = |error: io::Error| Error::Listen {
+            endpoint: endpoint.to_string(),
+            error: error.into(),
+        };
+        let (address, options) = self.address_to_listen_on(endpoint).map_err(failed)?;
+        let id = ListenerId {
+            index: self.listeners.vacant_key() as u32,
+            serial: self.next_listener,
+        };
+        let (socket, address) = self
+            .network
+            .listen(&address, &options, id.token())
+            .map_err(failed)?;
+        self.next_listener = self.next_listener.wrapping_add(1);
+        let settings = self.settings.insert(Settings { limits, users: 1 }) as u32;
+        log::info!("listening on {address}");
+        self.listeners.insert(ListenerState {
+            serial: id.serial,
+            socket,
+            address: address.clone(),
+            build: Some(build),
+            layers,
+            settings,
+            accepting: Accepting::Ready,
+            queued: false,
+        });
+        Ok(Listener { id, address })
+    }
+
+    fn address_to_listen_on(
+        &mut self,
+        endpoint: &ServerEndpoint,
+    ) -> io::Result<(Address, ListenOptions)> {
+        let ServerEndpoint::Tcp {
+            interface,
+            port,
+            backlog,
+        } = endpoint;
+        let port = match port {
+            Port::Number(port) => *port,
+            Port::Service(service) => self.network.service_port(service).ok_or_else(|| {
+                io::Error::new(ErrorKind::NotFound, format!("no such service: {service}"))
+            })?,
+        };
+        let mut options = ListenOptions::default();
+        options.backlog = backlog.unwrap_or(options.backlog);
+        Ok((Address::Tcp((*interface, port).into()), options))
+    }
+
+    /// Stops accepting; the connections that were accepted live on. Does nothing if it has been done.
+    pub fn stop_listening(&mut self, listener: &Listener) {
+        if self.listener(listener.id).is_some() {
+            self.close_listener(listener.id);
+        }
+    }
+
+    pub(super) fn close_all_listeners(&mut self) {
+        let all: Vec<ListenerId> = self
+            .listeners
+            .iter()
+            .map(|(index, listener)| ListenerId {
+                index: index as u32,
+                serial: listener.serial,
+            })
+            .collect();
+        for id in all {
+            self.close_listener(id);
+        }
+    }
+
+    fn close_listener(&mut self, id: ListenerId) {
+        let state = self.listeners.remove(id.index as usize);
+        log::info!("no longer listening on {}", state.address);
+        self.network.close(state.socket, Farewell::Close);
+        self.leave_settings(state.settings);
+        self.discard((state.build, state.layers));
+    }
+
+    fn listener(&mut self, id: ListenerId) -> Option<&mut ListenerState> {
+        self.listeners
+            .get_mut(id.index as usize)
+            .filter(|listener| listener.serial == id.serial)
+    }
+
+    /// One user less of a listener's settings; the last one takes them along.
+    pub(super) fn leave_settings(&mut self, place: u32) {
+        let settings = &mut self.settings[place as usize];
+        settings.users -= 1;
+        if settings.users == 0 {
+            self.settings.remove(place as usize);
+        }
+    }
+
+    /// A descriptor or a place is free again: listeners that waited for one look at their backlog.
+    pub(super) fn wake_listeners(&mut self) {
+        let waiting = self
+            .listeners
+            .iter()
+            .filter(|(_, listener)| listener.accepting != Accepting::Ready);
+        let waiting: Vec<ListenerId> = waiting
+            .map(|(index, listener)| ListenerId {
+                index: index as u32,
+                serial: listener.serial,
+            })
+            .collect();
+        for id in waiting {
+            self.queue_listener(id);
+        }
+    }
+
+    pub(super) fn queue_listener(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listener(id)
+            && !listener.queued
+        {
+            listener.queued = true;
+            self.ready.push_back(Owner::Listener(id));
+        }
+    }
+
+    /// Accepts what waits in the backlog, up to a turn's share.
+    pub(super) fn accept(&mut self, id: ListenerId) {
+        if let Some(listener) = self.listener(id) {
+            listener.queued = false;
+        }
+        for _ in 0..ACCEPT_BUDGET {
+            let Some(socket) = self.listener(id).map(|listener| listener.socket) else {
+                return;
+            };
+            if self.is_full(id) && !self.handle_overflow(id, socket) {
+                return;
+            }
+            match self.network.accept(socket) {
+                Ok((socket, peer)) => {
+                    if let Some(listener) = self.listener(id) {
+                        listener.accepting = Accepting::Ready;
+                    }
+                    self.admit(id, socket, peer);
+                }
+                Err(error) => match verdict(&error) {
+                    Verdict::Done => return,
+                    Verdict::Next => self.counters.accepts_failed += 1,
+                    Verdict::BackOff => return self.retry_accept_later(id, &error),
+                },
+            }
+        }
+        self.queue_listener(id);
+    }
+
+    /// Whether the listener, or the reactor, has as many connections as it may have.
+    fn is_full(&mut self, id: ListenerId) -> bool {
+        let Some(place) = self.listener(id).map(|listener| listener.settings as usize) else {
+            return true;
+        };
+        let settings = &self.settings[place];
+        let own = settings.users - 1;
+        settings.limits.connections.is_some_and(|most| own >= most)
+            || self.connections.len() >= self.max_connections
+    }
+
+    /// What the listener does with a connection too many; `false` if it leaves it in the backlog.
+    fn handle_overflow(&mut self, id: ListenerId, socket: SocketId) -> bool {
+        let Some(place) = self.listener(id).map(|listener| listener.settings as usize) else {
+            return false;
+        };
+        match self.settings[place].limits.overflow {
+            Overflow::Wait => {
+                let (limit, now) = (self.connections.len(), self.now);
+                if let Some(listener) = self.listener(id)
+                    && listener.accepting != Accepting::Full
+                {
+                    listener.accepting = Accepting::Full;
+                    log::warn!(
+                        "{}: full at {limit} connections, {now}; more have to wait",
+                        listener.address
+                    );
+                }
+                false
+            }
+            Overflow::Refuse => match self.network.accept(socket) {
+                Ok((socket, _)) => {
+                    self.counters.overflowed += 1;
+                    self.network.close(socket, Farewell::Close);
+                    true
+                }
+                Err(error) => {
+                    if verdict(&error) == Verdict::BackOff {
+                        self.retry_accept_later(id, &error);
+                    }
+                    verdict(&error) == Verdict::Next
+                }
+            },
+        }
+    }
+
+    /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses. Whoever waits in the backlog
+    /// and can't be served is turned away with the descriptor kept in reserve for that.
+    fn retry_accept_later(&mut self, id: ListenerId, error: &io::Error) {
+        self.counters.accepts_failed += 1;
+        let Some(listener) = self.listener(id) else {
+            return;
+        };
+        let (first, longest) = ACCEPT_RETRY;
+        let (delay, socket) = match listener.accepting {
+            Accepting::Exhausted { delay } => ((delay * 2).min(longest), listener.socket),
+            _ => {
+                log::warn!(
+                    "{}: can't accept: {error}; trying again from time to time",
+                    listener.address
+                );
+                (first, listener.socket)
+            }
+        };
+        listener.accepting = Accepting::Exhausted { delay };
+        let at = self.now + delay;
+        self.timers.arm(at, Timed::Accept(id));
+        while self.counters.accepts_failed > 0 && self.network.refuse(socket).is_ok() {
+            self.counters.overflowed += 1;
+        }
+    }
+
+    /// A connection was accepted: a protocol is built for it, or it is closed.
+    fn admit(&mut self, listener: ListenerId, socket: SocketId, peer: Address) {
+        self.counters.accepted += 1;
+        let Some(protocol) = self.build(listener, &peer) else {
+            self.counters.unwanted += 1;
+            return self.network.close(socket, Farewell::Close);
+        };
+        let Some(settings) = self.listener(listener).map(|listener| listener.settings) else {
+            return;
+        };
+        let mut connection = Connection::new(Some(socket), peer.into(), settings, Phase::Opening);
+        connection.protocol = Some(protocol);
+        self.settings[settings as usize].users += 1;
+        let id = self.connections.insert(connection);
+        if let Err(error) = self.network.register(socket, id.token()) {
+            self.warn(id, format_args!("can't be watched: {error}"));
+            return self.retire(id, Lost::from(error), Parting::At(Farewell::Reset));
+        }
+        super::wire::event(id, &self.connections, format_args!("-- accepted"));
+        self.put_layers_in(listener, id);
+        self.open_if_ready(id);
+    }
+
+    fn put_layers_in(&mut self, listener: ListenerId, id: ConnectionId) {
+        let Some(state) = self
+            .listener(listener)
+            .filter(|state| !state.layers.is_empty())
+        else {
+            return;
+        };
+        let mut makers = std::mem::take(&mut state.layers);
+        for make in &mut makers {
+            match self.guarded("a layer's maker", |_| make()) {
+                Some(layer) => self.push_layer(id, layer),
+                None => self.retire(id, Lost::Panicked, Farewell::Reset.into()),
+            }
+        }
+        if let Some(state) = self.listener(listener) {
+            state.layers = makers;
+        }
+        let within = self.limits(id).handshake;
+        self.set_deadline(id, within);
+    }
+
+    fn build(&mut self, listener: ListenerId, peer: &Address) -> Option<Box<dyn Protocol>> {
+        let mut build = self.listener(listener)?.build.take()?;
+        let built = self.guarded("a factory", |_| build(peer)).flatten();
+        match self.listener(listener) {
+            Some(state) => state.build = Some(build),
+            None => self.discard(build),
+        }
+        built
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_connections_error_is_not_the_listeners() {
+        for code in [103, 4, 1, 71, 92, 112, 64, 95, 100, 101, 113, 110] {
+            assert_eq!(
+                verdict(&io::Error::from_raw_os_error(code)),
+                Verdict::Next,
+                "{code}"
+            );
+        }
+        for code in [24, 23, 105, 12] {
+            assert_eq!(
+                verdict(&io::Error::from_raw_os_error(code)),
+                Verdict::BackOff,
+                "{code}"
+            );
+        }
+        assert_eq!(verdict(&io::Error::from_raw_os_error(11)), Verdict::Done);
+    }
+}

@@ -1,0 +1,164 @@
+//! The two builders, of listeners and of connections. Owns what is set before they begin; does nothing until then.
+
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::connection::ConnectionId;
+use crate::endpoint::{ClientEndpoint, ServerEndpoint};
+use crate::error::{ConnectError, EndpointError, Result};
+use crate::layer::Layer;
+use crate::limits::Limits;
+use crate::protocol::{Factory, Protocol};
+
+use super::accept::{Built, Listener};
+use super::{Reactor, limits};
+
+/// A listener about to be: see [`Reactor::listen`].
+#[must_use = "nothing listens before `serve` or `with`"]
+pub struct Listen<'a> {
+    reactor: &'a mut Reactor,
+    endpoint: Result<ServerEndpoint, EndpointError>,
+    limits: Limits,
+    layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
+}
+
+impl std::fmt::Debug for Listen<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listen")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Listen<'a> {
+    pub(super) fn new(
+        reactor: &'a mut Reactor,
+        endpoint: Result<ServerEndpoint, EndpointError>,
+    ) -> Self {
+        Self {
+            reactor,
+            endpoint,
+            limits: Limits::default(),
+            layers: Vec::new(),
+        }
+    }
+
+    /// The limits of each connection, and of their number.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Puts a layer on each connection, on top of those named before: the first one is nearest the wire.
+    pub fn through<L: Layer>(mut self, mut layer: impl FnMut() -> L + 'static) -> Self {
+        self.layers.push(Box::new(move || Box::new(layer())));
+        self
+    }
+
+    /// Listens, with a protocol from `build` for each connection.
+    ///
+    /// # Errors
+    /// See [`with`](Self::with).
+    pub fn serve<P: Protocol>(
+        self,
+        build: impl FnMut(&Address) -> P + 'static,
+    ) -> Result<Listener> {
+        self.with(build)
+    }
+
+    /// Listens, with a protocol from `factory` for each connection. The address is bound when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Endpoint`](crate::Error::Endpoint) if the endpoint could not be understood,
+    /// [`Error::Listen`](crate::Error::Listen) if its address can't be listened on,
+    /// [`Error::Stopping`](crate::Error::Stopping) while the reactor stops.
+    pub fn with<F: Factory>(self, mut factory: F) -> Result<Listener> {
+        let build: Built = Box::new(move |peer| {
+            factory
+                .build_protocol(peer)
+                .map(|protocol| Box::new(protocol) as Box<dyn Protocol>)
+        });
+        self.reactor
+            .begin_to_listen(&self.endpoint?, self.limits, self.layers, build)
+    }
+}
+
+/// A connection about to be made: see [`Reactor::connect`].
+#[must_use = "nothing is connected before `with`"]
+pub struct Connect<'a> {
+    reactor: &'a mut Reactor,
+    pub(super) plan: Plan,
+}
+
+/// What is to be connected, and how.
+pub(super) struct Plan {
+    pub(super) endpoint: Result<ClientEndpoint, EndpointError>,
+    pub(super) timeout: Option<Duration>,
+    pub(super) bind: Option<Address>,
+    pub(super) layers: Vec<Box<dyn Layer>>,
+    pub(super) failed: Option<Failed>,
+}
+
+/// The hook for a connection that was not made.
+pub(crate) type Failed = Box<dyn FnOnce(&mut Reactor, &ConnectError)>;
+
+impl std::fmt::Debug for Connect<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connect")
+            .field("endpoint", &self.plan.endpoint)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Connect<'a> {
+    pub(super) fn new(
+        reactor: &'a mut Reactor,
+        endpoint: Result<ClientEndpoint, EndpointError>,
+    ) -> Self {
+        let timeout = Some(limits::CONNECT);
+        Self {
+            reactor,
+            plan: Plan {
+                endpoint,
+                timeout,
+                bind: None,
+                layers: Vec::new(),
+                failed: None,
+            },
+        }
+    }
+
+    /// How long it may take, the name's lookup included. Default 30 s, or what the endpoint says; `None`: as long as the
+    /// system tries.
+    pub fn timeout(mut self, within: impl Into<Option<Duration>>) -> Self {
+        self.plan.timeout = within.into();
+        if let Ok(ClientEndpoint::Tcp { timeout, .. }) = &mut self.plan.endpoint {
+            *timeout = None;
+        }
+        self
+    }
+
+    /// The local address to connect from.
+    pub fn bind(mut self, address: impl Into<Address>) -> Self {
+        self.plan.bind = Some(address.into());
+        self
+    }
+
+    /// Puts a layer on the connection, on top of those named before: the first one is nearest the wire.
+    pub fn through(mut self, layer: impl Layer) -> Self {
+        self.plan.layers.push(Box::new(layer));
+        self
+    }
+
+    /// What to do if the connection is not made. Called once, later, instead of any of the protocol's callbacks.
+    pub fn failed(mut self, hook: impl FnOnce(&mut Reactor, &ConnectError) + 'static) -> Self {
+        self.plan.failed = Some(Box::new(hook));
+        self
+    }
+
+    /// Connects, with `protocol` on the connection. The id is good at once: what is written to it is sent when the
+    /// connection stands, and closing it cancels the attempt.
+    pub fn with(self, protocol: impl Protocol) -> ConnectionId {
+        self.reactor.begin_to_connect(self.plan, Box::new(protocol))
+    }
+}

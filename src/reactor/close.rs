@@ -1,0 +1,301 @@
+//! Ending connections: in order, at once, for a reason. Owns every transition towards `Lost`, the telling of losses and
+//! what becomes of the socket; the table of phases and events in ARCHITECTURE.md is about this file.
+
+use std::time::Duration;
+
+use crate::connection::{ConnectionId, NONE, Parting, Phase, Reading, Writing};
+use crate::error::{ConnectError, Deadline, Lost, Side};
+use crate::limits::LINGER_AT_STOP;
+use crate::network::Farewell;
+
+use super::timed::Timed;
+use super::{Reactor, wire};
+
+impl From<Farewell> for Parting {
+    fn from(farewell: Farewell) -> Self {
+        Self::At(farewell)
+    }
+}
+
+impl Reactor {
+    /// Closes a connection in order, see [`Transport::lose_connection`](crate::Transport::lose_connection). One that is
+    /// being made is cancelled.
+    pub fn lose_connection(&mut self, id: ConnectionId) {
+        self.drain(id, None);
+    }
+
+    /// Sends FIN after what was written, see
+    /// [`Transport::lose_write_connection`](crate::Transport::lose_write_connection).
+    pub fn lose_write_connection(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.phase > Phase::Open || connection.writing != Writing::Open {
+            return;
+        }
+        connection.closer.get_or_insert(Side::Us);
+        self.finish_layers(id);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.writing == Writing::Open
+        {
+            connection.writing = Writing::Ending;
+        }
+        self.mark_dirty(id);
+    }
+
+    /// Ends a connection at once, see [`Transport::abort_connection`](crate::Transport::abort_connection). One that is
+    /// being made is cancelled.
+    pub fn abort_connection(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.phase == Phase::Draining
+            && let Some(rare) = connection.rare.as_mut()
+        {
+            // To abort what is being closed is a decision of its own: it beats the reason that the close had.
+            rare.reason = None;
+        }
+        self.retire(id, Lost::Aborted, Farewell::Reset.into());
+    }
+
+    /// Delivers nothing more, sends what is owed, then ends for `reason`, or as done.
+    pub(crate) fn drain(&mut self, id: ConnectionId, reason: Option<Lost>) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        match connection.phase {
+            Phase::Connecting => {
+                return self.retire(id, reason.unwrap_or(Lost::Aborted), Farewell::Reset.into());
+            }
+            Phase::Opening => {
+                // It was not made: its protocol is not told, but what its layers said is sent.
+                if let Some(connecting) = connection.rare().connecting.as_mut() {
+                    connecting.error.get_or_insert(match &reason {
+                        Some(reason) => ConnectError::Handshake(reason.clone()),
+                        None => ConnectError::Cancelled,
+                    });
+                }
+                if let Some(protocol) = connection.protocol.take() {
+                    self.discard(protocol);
+                }
+            }
+            Phase::Open => {}
+            Phase::Draining | Phase::Lost | Phase::Lingering => return,
+        }
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.closer.get_or_insert(Side::Us);
+        if let Some(reason) = reason {
+            connection.latch_reason(reason);
+        }
+        let broken = connection.writing == Writing::Broken;
+        if let Some(rare) = connection.rare.as_mut() {
+            rare.held.clear();
+            rare.pending.clear();
+        }
+        if broken {
+            let done = connection.done();
+            return self.retire(id, done, Farewell::Close.into());
+        }
+        if connection.writing == Writing::Open {
+            self.move_all_frames_down(id);
+            self.finish_layers(id);
+        }
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.phase <= Phase::Open {
+            connection.phase = Phase::Draining;
+            let within = self.limits(id).close;
+            self.set_deadline(id, within);
+            self.mark_dirty(id);
+            // What the peer still sends is read and dropped, for it may be waiting to send before it reads.
+            self.queue_ready(id);
+        }
+    }
+
+    /// All that was owed was handed over: FIN, and the loss.
+    pub(super) fn finish_draining(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let done = connection.done();
+        let (reading, writing) = (connection.reading, connection.writing);
+        let Some(socket) = connection.socket() else {
+            return;
+        };
+        let parting = if reading != Reading::Open {
+            Farewell::Close.into()
+        } else if writing == Writing::Ended || self.network.shutdown_write(socket).is_ok() {
+            Parting::Linger
+        } else {
+            Farewell::Close.into()
+        };
+        self.retire(id, done, parting);
+    }
+
+    /// A deadline of the loop's passed.
+    pub(super) fn time_out(&mut self, id: ConnectionId, deadline: Deadline) {
+        self.counters.timed_out += 1;
+        self.retire(id, Lost::TimedOut(deadline), Farewell::Reset.into());
+    }
+
+    /// The one way out: the reason is latched, and the loss is told at the end of the turn. A connection that was not
+    /// made yet is not told to its protocol.
+    pub(crate) fn retire(&mut self, id: ConnectionId, reason: Lost, parting: Parting) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let before = connection.phase;
+        if before >= Phase::Lost {
+            return;
+        }
+        connection.phase = Phase::Lost;
+        wire::event(id, &self.connections, format_args!("-- {reason}"));
+        let Some(rare) = self.rare(id) else { return };
+        if let Some(connecting) = rare.connecting.as_mut() {
+            connecting.give_up(&reason);
+        }
+        rare.reason.get_or_insert(reason);
+        rare.farewell = Some(parting);
+        rare.held.clear();
+        rare.pending.clear();
+        self.ended.push_back(id);
+        if before < Phase::Open
+            && let Some(protocol) = self
+                .connections
+                .get_mut(id)
+                .and_then(|connection| connection.protocol.take())
+        {
+            self.discard(protocol);
+        }
+    }
+
+    /// Tells the losses of this turn, in order. Losses that follow from these are told too, but not without end: a hook
+    /// that connects again and fails at once has to wait for the next turn.
+    pub(super) fn tell_losses(&mut self) {
+        const ROUNDS: usize = 32;
+        for _ in 0..ROUNDS {
+            if self.ended.is_empty() {
+                break;
+            }
+            for _ in 0..self.ended.len() {
+                let Some(id) = self.ended.pop_front() else {
+                    break;
+                };
+                self.tell_loss(id);
+                self.bury(id);
+            }
+        }
+    }
+
+    fn tell_loss(&mut self, id: ConnectionId) {
+        let Some(rare) = self.rare(id) else { return };
+        let reason = rare.reason.clone().unwrap_or(Lost::Aborted);
+        if let Some(connecting) = rare.connecting.take() {
+            return self.tell_failed_connect(id, *connecting);
+        }
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.protocol.is_some())
+        {
+            self.counters.lost += 1;
+            self.count_end(&reason);
+            log::debug!("{}: lost: {reason}", self.named(id));
+            self.dispatch(id, |protocol, transport| {
+                protocol.connection_lost(transport, &reason)
+            });
+        }
+    }
+
+    /// A connection's name in a log line.
+    fn named(&self, id: ConnectionId) -> String {
+        self.peer(id)
+            .map_or_else(|| id.to_string(), |peer| format!("{id} {peer}"))
+    }
+
+    /// Takes a connection whose loss was told out of the world: its protocol and timers go, then its socket, now or after
+    /// lingering.
+    fn bury(&mut self, id: ConnectionId) {
+        self.cancel_timers_of(id);
+        self.set_deadline(id, None);
+        self.release_output(id);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let protocol = connection.protocol.take();
+        let framing = std::mem::replace(&mut connection.framing, NONE);
+        let rare = connection.rare();
+        let layers = std::mem::take(&mut rare.layers);
+        let parting = rare.farewell.unwrap_or(Parting::At(Farewell::Reset));
+        rare.frames.clear();
+        self.framings.release(framing);
+        self.drop_guarded(protocol);
+        self.drop_guarded(layers);
+        match parting {
+            Parting::At(farewell) => self.free(id, farewell),
+            Parting::Linger => self.linger(id),
+        }
+    }
+
+    fn linger(&mut self, id: ConnectionId) {
+        let within = self.linger_time(id);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.phase = Phase::Lingering;
+        }
+        self.set_deadline(id, Some(within));
+        self.queue_ready(id);
+    }
+
+    fn linger_time(&self, id: ConnectionId) -> Duration {
+        let within = self.limits(id).linger;
+        if self.running.is_stopping() {
+            within.min(LINGER_AT_STOP)
+        } else {
+            within
+        }
+    }
+
+    /// Closes the socket and gives the place in the table up.
+    pub(super) fn free(&mut self, id: ConnectionId, farewell: Farewell) {
+        self.set_deadline(id, None);
+        let Some(connection) = self.connections.remove(id) else {
+            return;
+        };
+        if let Some(socket) = connection.socket() {
+            self.network.close(socket, farewell);
+        }
+        self.leave_settings(connection.settings);
+        self.wake_listeners();
+    }
+
+    /// Sets, changes or takes away the deadline of a connection's phase.
+    pub(super) fn set_deadline(&mut self, id: ConnectionId, within: Option<Duration>) {
+        let now = self.now;
+        let armed = within.map(|within| self.timers.arm(now + within, Timed::Phase(id)));
+        let old = match self.connections.get_mut(id) {
+            Some(connection) if armed.is_some() || connection.rare.is_some() => {
+                std::mem::replace(&mut connection.rare().deadline, armed)
+            }
+            _ => armed,
+        };
+        if let Some(old) = old {
+            self.timers.cancel(old);
+        }
+    }
+
+    /// The deadline of a connection's phase passed.
+    pub(super) fn phase_timed_out(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.rare().deadline = None;
+        match connection.phase {
+            Phase::Connecting => self.time_out(id, Deadline::Connect),
+            Phase::Opening => self.time_out(id, Deadline::Handshake),
+            Phase::Draining => self.time_out(id, Deadline::Close),
+            Phase::Lingering => self.free(id, Farewell::Close),
+            Phase::Open | Phase::Lost => {}
+        }
+    }
+}

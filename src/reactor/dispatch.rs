@@ -1,0 +1,182 @@
+//! The one place where users' code is called. Owns the guard against its panics; decides nothing about when to call.
+
+use std::any::Any;
+use std::panic::{self, AssertUnwindSafe};
+
+use crate::connection::{ConnectionId, Cutting, NONE, Phase};
+use crate::error::Lost;
+use crate::network::Farewell;
+use crate::protocol::Protocol;
+use crate::transport::Transport;
+
+use super::Reactor;
+
+/// A call that was posted to be made when no callback is under way.
+pub(super) enum Call {
+    Reactor(Box<dyn FnOnce(&mut Reactor)>),
+    Protocol(ProtocolCall),
+}
+
+/// A call for one protocol of one connection, and for no other that comes after it.
+pub(super) struct ProtocolCall {
+    pub(super) id: ConnectionId,
+    pub(super) serial: u32,
+    pub(super) call: OnProtocol,
+}
+
+pub(super) type OnProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>)>;
+
+impl Reactor {
+    /// Calls a connection's protocol: takes it out of its entry, calls it under guard, puts it back. So callbacks never
+    /// nest, and a panic leaves the tables sound. `None` if there is no protocol, or it panicked.
+    pub(super) fn dispatch<R>(
+        &mut self,
+        id: ConnectionId,
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) -> Option<R> {
+        let result = self.dispatch_once(id, call);
+        while self
+            .connections
+            .get(id)
+            .is_some_and(|c| c.rare.as_ref().is_some_and(|rare| rare.unmade))
+        {
+            if let Some(rare) = self.rare(id) {
+                rare.unmade = false;
+            }
+            self.dispatch_once(id, |protocol, transport| {
+                protocol.connection_made(transport)
+            });
+        }
+        result
+    }
+
+    fn dispatch_once<R>(
+        &mut self,
+        id: ConnectionId,
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) -> Option<R> {
+        let mut protocol = self.connections.get_mut(id)?.protocol.take()?;
+        self.current = Some(id);
+        let mut transport = Transport::new(self, id);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| call(&mut *protocol, &mut transport)));
+        transport.settle();
+        self.current = None;
+        match result {
+            Ok(value) => {
+                self.put_back(id, protocol);
+                Some(value)
+            }
+            Err(cause) => {
+                self.put_back(id, protocol);
+                self.panicked(id, &*cause);
+                None
+            }
+        }
+    }
+
+    fn put_back(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            // Only if the callback put another reactor in this one's place.
+            self.drop_guarded(protocol);
+            return;
+        };
+        let successor = connection
+            .rare
+            .as_mut()
+            .and_then(|rare| rare.successor.take());
+        let Some(successor) = successor else {
+            connection.protocol = Some(protocol);
+            return;
+        };
+        connection.protocol = Some(successor);
+        connection.cutting = Cutting::Raw;
+        let framing = std::mem::replace(&mut connection.framing, NONE);
+        let is_open = connection.phase == Phase::Open;
+        let rare = connection.rare();
+        rare.raw_left = 0;
+        rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
+        rare.unmade = is_open;
+        self.framings.release(framing);
+        self.cancel_timers_of(id);
+        self.drop_guarded(protocol);
+        self.serve_held_soon(id);
+    }
+
+    /// A panic in a connection's callback ends that connection alone.
+    pub(super) fn panicked(&mut self, id: ConnectionId, cause: &(dyn Any + Send)) {
+        self.counters.panics += 1;
+        self.warn(
+            id,
+            format_args!("the protocol panicked: {}", panic_message(cause)),
+        );
+        if self.live(id).is_some() {
+            if let Some(rare) = self.rare(id) {
+                // A drain may have latched its own reason: the panic is what the protocol has to hear of.
+                rare.reason = None;
+            }
+            self.retire(id, Lost::Panicked, Farewell::Reset.into());
+        }
+    }
+
+    /// Calls users' code that belongs to no protocol. `None` if it panicked: logged, counted, and the loop goes on.
+    pub(super) fn guarded<R>(
+        &mut self,
+        what: &str,
+        call: impl FnOnce(&mut Self) -> R,
+    ) -> Option<R> {
+        match panic::catch_unwind(AssertUnwindSafe(|| call(self))) {
+            Ok(value) => Some(value),
+            Err(cause) => {
+                self.counters.panics += 1;
+                self.warn_of(format_args!("{what} panicked: {}", panic_message(&*cause)));
+                None
+            }
+        }
+    }
+
+    /// Drops a user's object: its `Drop` is the user's code.
+    pub(super) fn drop_guarded<T>(&mut self, object: T) {
+        self.guarded("a drop", |_| drop(object));
+    }
+
+    /// Drops what was put aside while callbacks were under way.
+    pub(super) fn drop_discarded(&mut self) {
+        while let Some(object) = self.discarded.pop() {
+            self.drop_guarded(object);
+        }
+    }
+
+    /// Makes a call that was posted, if its protocol is still there.
+    pub(super) fn make(&mut self, call: Call) {
+        match call {
+            Call::Reactor(call) => {
+                self.guarded("a posted call", call);
+            }
+            Call::Protocol(call) => {
+                if self.hears(call.id, call.serial) {
+                    self.dispatch(call.id, call.call);
+                } else {
+                    self.counters.stale_calls += 1;
+                    self.drop_guarded(call.call);
+                }
+            }
+        }
+    }
+
+    /// Whether a connection's protocol with this serial is there, has been made and not been lost.
+    pub(super) fn hears(&self, id: ConnectionId, serial: u32) -> bool {
+        self.live(id).is_some_and(|connection| {
+            connection.phase >= Phase::Open && connection.protocol_serial() == serial
+        })
+    }
+}
+
+fn panic_message(cause: &(dyn Any + Send)) -> &str {
+    if let Some(text) = cause.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = cause.downcast_ref::<String>() {
+        text
+    } else {
+        "no message"
+    }
+}

@@ -1,0 +1,268 @@
+//! Flushing: the one place where bytes leave. Owns the order of what follows from it: the next frames of a group, a FIN
+//! that waited, the notices of pressure.
+
+use std::io::{ErrorKind, IoSlice};
+
+use crate::connection::{ConnectionId, NONE, Phase, Pressure, Reading, Writing};
+use crate::error::Lost;
+use crate::limits::WRITE_BUDGET;
+use crate::network::{Farewell, SocketId};
+
+use super::timed::Timed;
+use super::write::Unsent;
+use super::{Reactor, wire};
+
+/// How a connection's output stands after it was offered to the system.
+enum Offered {
+    All,
+    /// The system takes no more now, and will say when it does.
+    Blocked,
+    /// Others are to have their turn first.
+    Enough,
+    Broken(std::io::Error),
+}
+
+/// Pieces handed over in one system call; Linux takes up to 1,024.
+const PIECES: usize = 64;
+
+impl Reactor {
+    /// Offers the system all that was written since the last time.
+    pub(super) fn flush_dirty(&mut self) {
+        let mut dirty = std::mem::take(&mut self.dirty);
+        for id in dirty.drain(..) {
+            self.flush(id);
+        }
+        // Nothing was marked meanwhile, as no user code runs here but that of layers: keep the room.
+        if self.dirty.is_empty() {
+            self.dirty = dirty;
+        }
+    }
+
+    /// The system takes bytes again.
+    pub(super) fn unblock(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id)
+            && let Some(unsent) = self.outs.get_mut(connection.out as usize)
+        {
+            unsent.blocked = false;
+            self.mark_dirty(id);
+        }
+    }
+
+    pub(super) fn flush(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.dirty = false;
+        if connection.phase >= Phase::Lost {
+            return;
+        }
+        let socket = connection
+            .socket()
+            .filter(|_| connection.phase > Phase::Connecting);
+        let Some(socket) = socket else {
+            self.note_waiting(id);
+            return;
+        };
+        loop {
+            let place = match self.connections.get(id) {
+                Some(connection) if connection.out != NONE => connection.out as usize,
+                Some(_) => return self.all_was_sent(id),
+                None => return,
+            };
+            match self.offer(id, place, socket) {
+                Offered::All => {
+                    self.release_output(id);
+                    self.move_frames_down(id);
+                }
+                Offered::Blocked => {
+                    self.note_waiting(id);
+                    self.arm_stall(id, place);
+                    break;
+                }
+                Offered::Enough => {
+                    self.queue_ready(id);
+                    break;
+                }
+                Offered::Broken(error) => return self.write_failed(id, error.into()),
+            }
+        }
+        self.note_pressure(id);
+    }
+
+    /// Offers one connection's output, until it is all taken or no more is.
+    fn offer(&mut self, id: ConnectionId, place: usize, socket: SocketId) -> Offered {
+        let mut taken = 0;
+        loop {
+            let Unsent {
+                queue,
+                blocked,
+                progress,
+                ..
+            } = &mut self.outs[place];
+            if queue.is_empty() {
+                return Offered::All;
+            }
+            if *blocked {
+                return Offered::Blocked;
+            }
+            if taken >= WRITE_BUDGET {
+                return Offered::Enough;
+            }
+            let result = match queue.only_piece() {
+                Some(only) => self.network.write(socket, &[IoSlice::new(only)]),
+                None => {
+                    let mut pieces = [IoSlice::new(&[]); PIECES];
+                    let count = queue.pieces(&mut pieces);
+                    self.network.write(socket, &pieces[..count])
+                }
+            };
+            match result {
+                Ok(0) => return Offered::Broken(ErrorKind::WriteZero.into()),
+                Ok(size) => {
+                    wire::sent(id, &self.connections, queue.first_piece(), size);
+                    queue.consume(size);
+                    *progress = self.now;
+                    taken += size;
+                    self.counters.bytes_out += size as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => *blocked = true,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Offered::Broken(error),
+            }
+        }
+    }
+
+    /// Remembers how much is left over, for the hard limit to look at in later turns.
+    fn note_waiting(&mut self, id: ConnectionId) {
+        let turn = self.turn;
+        if let Some(connection) = self.connections.get(id)
+            && let Some(unsent) = self.outs.get_mut(connection.out as usize)
+        {
+            unsent.waiting = unsent.len();
+            unsent.since = turn;
+        }
+    }
+
+    fn arm_stall(&mut self, id: ConnectionId, place: usize) {
+        let Some(within) = self.limits(id).write else {
+            return;
+        };
+        let unsent = &mut self.outs[place];
+        if unsent.stall.is_none() {
+            unsent.stall = Some(
+                self.timers
+                    .arm(unsent.progress.max(self.now) + within, Timed::Stall(id)),
+            );
+        }
+    }
+
+    /// The write deadline of a connection passed: it counts from when the peer last took something.
+    pub(super) fn check_stall(&mut self, id: ConnectionId) {
+        let Some(within) = self.limits(id).write else {
+            return;
+        };
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let Some(unsent) = self.outs.get_mut(connection.out as usize) else {
+            return;
+        };
+        unsent.stall = None;
+        if !unsent.blocked {
+            return;
+        }
+        let due = unsent.progress + within;
+        if due > self.now {
+            unsent.stall = Some(self.timers.arm(due, Timed::Stall(id)));
+        } else {
+            self.time_out(id, crate::error::Deadline::Write);
+        }
+    }
+
+    /// All that was written has been taken by the system: what waited for that comes now.
+    fn all_was_sent(&mut self, id: ConnectionId) {
+        self.note_pressure(id);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        match connection.phase {
+            Phase::Draining => self.finish_draining(id),
+            Phase::Open if connection.writing == Writing::Ending => {
+                connection.writing = Writing::Ended;
+                let both = connection.reading == Reading::Ended;
+                let done = connection.done();
+                if let Some(socket) = connection.socket() {
+                    // A failure here means that the peer has broken the connection, which reading will tell.
+                    let _ = self.network.shutdown_write(socket);
+                }
+                if both {
+                    self.retire(id, done, Farewell::Close.into());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A write failed. What the peer sent before that is still read and delivered, if it may be; then the loss is told.
+    fn write_failed(&mut self, id: ConnectionId, reason: Lost) {
+        self.release_output(id);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let readable = connection.reading == Reading::Open && connection.pauses.is_empty();
+        if connection.phase == Phase::Open && readable {
+            connection.writing = Writing::Broken;
+            connection.hinted = true;
+            connection.latch_reason(reason);
+            self.queue_ready(id);
+        } else {
+            self.retire(id, reason, Farewell::Close.into());
+        }
+    }
+
+    fn note_pressure(&mut self, id: ConnectionId) {
+        if self.pressure_to_tell(id).is_some() {
+            self.pressed.push(id);
+        }
+    }
+
+    /// The notice that is due to a connection's protocol, as its output stands now.
+    fn pressure_to_tell(&self, id: ConnectionId) -> Option<Pressure> {
+        let connection = self
+            .connections
+            .get(id)
+            .filter(|connection| connection.phase == Phase::Open)?;
+        let unsent = self
+            .outs
+            .get(connection.out as usize)
+            .map_or(0, Unsent::len);
+        let limits = match connection.pressure {
+            Pressure::Low if unsent == 0 => return None,
+            _ => self.limits(id),
+        };
+        match connection.pressure {
+            Pressure::Low => (unsent > limits.high_water).then_some(Pressure::High),
+            Pressure::High => (unsent <= limits.low_water).then_some(Pressure::Low),
+        }
+    }
+
+    /// Tells protocols to pause or resume writing; those not at all whose output has changed back.
+    pub(super) fn tell_pressure(&mut self) {
+        for id in std::mem::take(&mut self.pressed) {
+            let Some(pressure) = self.pressure_to_tell(id) else {
+                continue;
+            };
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.pressure = pressure;
+            }
+            match pressure {
+                Pressure::High => {
+                    self.dispatch(id, |protocol, transport| protocol.pause_writing(transport))
+                }
+                Pressure::Low => {
+                    self.dispatch(id, |protocol, transport| protocol.resume_writing(transport))
+                }
+            };
+        }
+    }
+}

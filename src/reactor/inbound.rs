@@ -1,0 +1,320 @@
+//! What becomes of received bytes: frames, raw bytes, the tail at the end. Owns pausing, holding back and switching at
+//! the exact byte; reads no socket.
+
+use crate::connection::{ConnectionId, Cutting, NONE, Pauses, Phase, Reading, Writing};
+use crate::error::Lost;
+use crate::framing::{Framing, FramingKind, Tail};
+use crate::layer::Kind;
+use crate::network::Farewell;
+use crate::protocol::{Held, Input, Mode, Protocol, Refusal};
+
+use super::Reactor;
+
+impl Reactor {
+    /// Gives bytes to the protocol, behind those held back, as far as it wants them; holds the rest.
+    pub(super) fn deliver(&mut self, id: ConnectionId, chunk: &[u8]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let held = connection
+            .rare
+            .as_mut()
+            .map(|rare| std::mem::take(&mut rare.held))
+            .unwrap_or_default();
+        let mut input = Input::new(held, chunk);
+        let level = loop {
+            let Some(serial) = self
+                .connections
+                .get(id)
+                .map(|connection| connection.protocol_serial())
+            else {
+                return;
+            };
+            self.dispatch(id, |protocol, transport| {
+                protocol.frames(transport, &mut input)
+            });
+            let Some(connection) = self.connections.get_mut(id) else {
+                return;
+            };
+            if connection.phase != Phase::Open {
+                return self.pool.put(input.held.into_buffer());
+            }
+            if let Some(level) = connection
+                .rare
+                .as_mut()
+                .and_then(|rare| rare.entering.take())
+            {
+                break Some(level);
+            }
+            if connection.protocol_serial() == serial || input.is_empty() {
+                break None;
+            }
+        };
+        let held = self.rest_of(input);
+        match level {
+            // What follows the byte at which a layer was put in belongs to the layer.
+            Some(level) => {
+                self.climb(id, level, held.rest());
+                self.pool.put(held.into_buffer());
+            }
+            None => self.hold(id, held),
+        }
+    }
+
+    fn rest_of(&mut self, mut input: Input<'_>) -> Held {
+        if input.held.is_empty() && input.at < input.chunk.len() {
+            let scanned = input.scanned;
+            self.pool.put(std::mem::take(&mut input.held).into_buffer());
+            input.held = Held::in_buffer(self.pool.take());
+            input.hold_rest();
+            input.held.scanned = scanned;
+        } else {
+            input.hold_rest();
+        }
+        input.held
+    }
+
+    /// Delivers what was held back, then what layers had ready behind it.
+    pub(super) fn deliver_held(&mut self, id: ConnectionId) {
+        self.enter_layer(id);
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let Some(rare) = connection.rare.as_ref().filter(|_| connection.delivers()) else {
+            return;
+        };
+        if !rare.held.is_empty() {
+            self.deliver(id, &[]);
+        }
+        while let Some(connection) = self.connections.get_mut(id)
+            && connection.delivers()
+            && let Some((kind, piece)) = connection
+                .rare
+                .as_mut()
+                .and_then(|rare| rare.pending.pop_front())
+        {
+            match kind {
+                Kind::Bytes => self.deliver(id, &piece),
+                Kind::Message => self.deliver_message(id, &piece),
+            }
+        }
+        self.tidy(id);
+    }
+
+    pub(super) fn deliver_message(&mut self, id: ConnectionId, message: &[u8]) {
+        self.dispatch(id, |protocol, transport| {
+            protocol.frame_received(transport, message)
+        });
+    }
+
+    /// What is held back is looked at again in this turn or the next, though nothing new came.
+    pub(super) fn serve_held_soon(&mut self, id: ConnectionId) {
+        let holds = self.connections.get(id).is_some_and(|connection| {
+            connection
+                .rare
+                .as_ref()
+                .is_some_and(|rare| !rare.held.is_empty() || !rare.pending.is_empty())
+        });
+        if holds {
+            self.queue_ready(id);
+        }
+    }
+
+    /// Tells the protocol that the peer has ended, if it may hear it now: after all that came before, and after the
+    /// unfinished frame, if its framing makes something of that.
+    pub(super) fn tell_end(&mut self, id: ConnectionId) {
+        self.deliver_held(id);
+        if !self.may_hear_the_end(id) {
+            return;
+        }
+        self.deliver_tail(id);
+        if !self.may_hear_the_end(id) {
+            return;
+        }
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.reading = Reading::Ended;
+        }
+        self.dispatch(id, |protocol, transport| protocol.eof_received(transport));
+        if let Some(connection) = self.connections.get(id)
+            && connection.phase == Phase::Open
+            && connection.writing == Writing::Ended
+        {
+            let done = connection.done();
+            self.retire(id, done, Farewell::Close.into());
+        }
+    }
+
+    fn may_hear_the_end(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_some_and(|connection| {
+            connection.reading == Reading::Ending
+                && connection.delivers()
+                && connection
+                    .rare
+                    .as_ref()
+                    .is_none_or(|rare| rare.pending.is_empty())
+        })
+    }
+
+    fn deliver_tail(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let framing = self
+            .framings
+            .at(connection.framing)
+            .filter(|_| connection.cutting == Cutting::Frames);
+        let Some(rare) = connection
+            .rare
+            .as_mut()
+            .filter(|rare| !rare.held.is_empty())
+        else {
+            return;
+        };
+        let held = std::mem::take(&mut rare.held);
+        if let Some(framing) = framing {
+            match framing.at_eof(held.rest()) {
+                Tail::Frame(body) => {
+                    let frame = &held.rest()[body];
+                    self.dispatch(id, |protocol, transport| {
+                        protocol.frame_received(transport, frame)
+                    });
+                }
+                Tail::Dropped => {}
+                Tail::Truncated => self.drain(id, Some(Lost::Truncated)),
+                Tail::Refused(error) => {
+                    self.counters.bad_frames += 1;
+                    let refusal = self.dispatch(id, |protocol, transport| {
+                        protocol.frame_refused(transport, &error)
+                    });
+                    if refusal == Some(Refusal::Lose) {
+                        self.drain(id, Some(Lost::BadFrame(error)));
+                    }
+                }
+            }
+        }
+        self.pool.put(held.into_buffer());
+    }
+
+    pub(crate) fn pause(&mut self, id: ConnectionId, who: Pauses) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.pauses.add(who);
+            self.give_up_if_broken(id);
+        }
+    }
+
+    pub(crate) fn resume(&mut self, id: ConnectionId, who: Pauses) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.pauses.is_empty() {
+            return;
+        }
+        connection.pauses.remove(who);
+        if connection.pauses.is_empty() && connection.phase == Phase::Open {
+            self.queue_ready(id);
+        }
+    }
+
+    /// How a connection's next bytes are to be cut; `None` if it may have none.
+    pub(crate) fn mode(&self, id: ConnectionId) -> Option<Mode> {
+        let connection = self
+            .connections
+            .get(id)
+            .filter(|connection| connection.delivers())?;
+        let framing = || self.framings.at(connection.framing);
+        Some(match connection.cutting {
+            Cutting::Raw => Mode::Raw,
+            Cutting::Counted => {
+                Mode::Counted(connection.rare.as_ref().map_or(0, |rare| rare.raw_left))
+            }
+            Cutting::Frames => framing().map_or(Mode::Raw, Mode::Frames),
+            Cutting::Skipping => framing().map_or(Mode::Raw, Mode::Skipping),
+        })
+    }
+
+    pub(crate) fn set_framing(&mut self, id: ConnectionId, framing: FramingKind) {
+        if self.live(id).is_none() {
+            return self.discard(framing);
+        }
+        let place = self.framings.intern(framing);
+        if let Some(connection) = self.connections.get_mut(id) {
+            let old = std::mem::replace(&mut connection.framing, place);
+            let unused = self.framings.release(old);
+            self.discard(unused);
+        }
+        self.set_cutting(id, Cutting::Frames, 0);
+    }
+
+    pub(crate) fn set_cutting(&mut self, id: ConnectionId, cutting: Cutting, raw_left: u64) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.cutting = cutting;
+        if let Some(rare) = connection.rare.as_mut() {
+            rare.raw_left = raw_left;
+            rare.held.rescan();
+        } else if raw_left > 0 {
+            connection.rare().raw_left = raw_left;
+        }
+        self.serve_held_soon(id);
+    }
+
+    /// Begins to skip a refused frame; `false` if its end can't be found, or the protocol has changed the mode itself.
+    pub(crate) fn skip_frame(&mut self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        match self.framings.at(connection.framing).as_deref() {
+            Some(FramingKind::Lines(_)) if connection.cutting == Cutting::Frames => {
+                connection.cutting = Cutting::Skipping;
+                true
+            }
+            framing => connection.cutting != Cutting::Frames || framing.is_none(),
+        }
+    }
+
+    pub(crate) fn count_raw(&mut self, id: ConnectionId, size: usize) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.cutting == Cutting::Counted {
+            let rare = connection.rare();
+            rare.raw_left = rare.raw_left.saturating_sub(size as u64);
+            if rare.raw_left == 0 {
+                connection.cutting = if connection.framing == NONE {
+                    Cutting::Raw
+                } else {
+                    Cutting::Frames
+                };
+            }
+        }
+    }
+
+    /// `back` raw bytes were given back. Whether they would come again at once, raw as before.
+    pub(crate) fn counts_as_raw_again(&mut self, id: ConnectionId, back: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        if connection.cutting == Cutting::Counted {
+            connection.rare().raw_left += back as u64;
+        }
+        connection.delivers() && matches!(connection.cutting, Cutting::Raw | Cutting::Counted)
+    }
+
+    pub(crate) fn raw_left(&self, id: ConnectionId) -> Option<u64> {
+        let connection = self.connections.get(id)?;
+        (connection.cutting == Cutting::Counted)
+            .then(|| connection.rare.as_ref().map_or(0, |rare| rare.raw_left))
+    }
+
+    pub(crate) fn switch_protocol(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        match self.connections.get_mut(id) {
+            Some(connection) if connection.is_live() => {
+                if let Some(earlier) = connection.rare().successor.replace(protocol) {
+                    self.discard(earlier);
+                }
+            }
+            _ => self.discard(protocol),
+        }
+    }
+}

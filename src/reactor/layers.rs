@@ -1,0 +1,264 @@
+//! Running the layers of a connection. Owns the guard against their panics and the moment a connection counts as made;
+//! the stack itself is [`crate::layer`]'s.
+
+use std::panic::{self, AssertUnwindSafe};
+
+use bytes::Bytes;
+
+use crate::connection::{ConnectionId, Phase, Writing};
+use crate::error::Lost;
+use crate::layer::{Kind, Layer, Scratch, Stack, Up};
+use crate::limits::LAYERS;
+use crate::network::Farewell;
+
+use super::Reactor;
+
+impl Reactor {
+    pub(super) fn climb_or_deliver(&mut self, id: ConnectionId, data: &[u8]) {
+        self.enter_layer(id);
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            self.climb(id, 0, data);
+        } else {
+            self.deliver(id, data);
+        }
+    }
+
+    /// Bytes enter the stack at layer `level`; what comes out on top is delivered.
+    pub(super) fn climb(&mut self, id: ConnectionId, level: usize, data: &[u8]) {
+        self.run_up(id, |stack, scratch, up, wire| {
+            stack.climb(level, data, scratch, up, wire)
+        });
+    }
+
+    /// The peer's FIN: the layers hear it first, for it may have come too early for them.
+    pub(super) fn wire_ended(&mut self, id: ConnectionId) {
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            self.run_up(id, |stack, scratch, up, wire| {
+                stack.wire_ended(scratch, up, wire)
+            });
+        }
+        self.peer_ended(id);
+    }
+
+    /// Runs the stack upwards. Made first, then data, then the end, then the failure: in this order, whatever one portion
+    /// of bytes brings.
+    fn run_up(
+        &mut self,
+        id: ConnectionId,
+        run: impl FnOnce(&mut Stack, &mut Scratch, &mut Up, &mut Vec<u8>) -> Result<(), Lost>,
+    ) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mut up = std::mem::take(&mut self.up);
+        up.clear();
+        let outcome = self.with_layers(id, |stack, wire| run(stack, &mut scratch, &mut up, wire));
+        self.scratch = scratch;
+        self.open_if_ready(id);
+        self.deliver_pieces(id, &up);
+        self.up = up;
+        match outcome {
+            Some(Ok(())) => {
+                let ended = self
+                    .connections
+                    .get(id)
+                    .and_then(|connection| connection.rare.as_ref());
+                if ended.is_some_and(|rare| rare.layers.has_ended()) {
+                    self.peer_ended(id);
+                }
+            }
+            Some(Err(reason)) => self.drain(id, Some(reason)),
+            None => {}
+        }
+    }
+
+    fn deliver_pieces(&mut self, id: ConnectionId, up: &Up) {
+        let mut entering = None;
+        for (kind, piece) in up.pieces() {
+            let Some(connection) = self.connections.get_mut(id) else {
+                return;
+            };
+            if connection.phase != Phase::Open {
+                return;
+            }
+            if let Some(level) = entering {
+                self.climb(id, level, piece);
+                continue;
+            }
+            let waits = connection
+                .rare
+                .as_ref()
+                .is_some_and(|rare| !rare.pending.is_empty());
+            match kind {
+                Kind::Bytes if !waits => self.deliver(id, piece),
+                Kind::Message if !waits && connection.delivers() => {
+                    self.deliver_message(id, piece);
+                    entering = self.rare(id).and_then(|rare| rare.entering.take());
+                }
+                _ => connection
+                    .rare()
+                    .pending
+                    .push_back((kind, Bytes::copy_from_slice(piece))),
+            }
+        }
+    }
+
+    /// Runs the layers of a connection under guard, and queues what they send to the wire. `None` if there are none, or
+    /// one panicked: then the connection is lost, for without them what is written would go out bare.
+    pub(super) fn with_layers<R>(
+        &mut self,
+        id: ConnectionId,
+        run: impl FnOnce(&mut Stack, &mut Vec<u8>) -> R,
+    ) -> Option<R> {
+        let rare = self.connections.get_mut(id)?.rare.as_mut()?;
+        if rare.layers.is_empty() {
+            return None;
+        }
+        let mut stack = std::mem::take(&mut rare.layers);
+        let mut wire = self.pool.take();
+        match panic::catch_unwind(AssertUnwindSafe(|| run(&mut stack, &mut wire))) {
+            Ok(result) => {
+                if let Some(rare) = self.rare(id) {
+                    rare.layers = stack;
+                }
+                self.queue_wire(id, wire);
+                Some(result)
+            }
+            Err(cause) => {
+                self.discard(stack);
+                self.panicked(id, &*cause);
+                None
+            }
+        }
+    }
+
+    /// Queues bytes that layers made for the wire, whatever the phase: a farewell or an alert is among them.
+    fn queue_wire(&mut self, id: ConnectionId, mut wire: Vec<u8>) {
+        let sends = self.connections.get(id).is_some_and(|connection| {
+            connection.phase <= Phase::Draining
+                && matches!(connection.writing, Writing::Open | Writing::Ending)
+        });
+        if sends && !wire.is_empty() {
+            self.output(id).push(&wire);
+        }
+        wire.clear();
+        self.pool.put(wire);
+    }
+
+    pub(super) fn write_through_layers(&mut self, id: ConnectionId, data: &[u8]) {
+        self.with_layers(id, |stack, wire| stack.send(data, wire));
+    }
+
+    /// Whether frames go out as messages of the top layer.
+    pub(crate) fn sends_messages(&self, id: ConnectionId) -> bool {
+        let rare = self
+            .connections
+            .get(id)
+            .and_then(|connection| connection.rare.as_ref());
+        rare.is_some_and(|rare| rare.layers.has_messages())
+    }
+
+    pub(crate) fn send_message(&mut self, id: ConnectionId, frame: &[u8]) {
+        self.with_layers(id, |stack, wire| stack.send_message(frame, wire));
+    }
+
+    pub(super) fn finish_layers(&mut self, id: ConnectionId) {
+        self.with_layers(id, Stack::finish);
+    }
+
+    pub(crate) fn start_layer(&mut self, id: ConnectionId, layer: Box<dyn Layer>) {
+        let Some(connection) = self
+            .connections
+            .get_mut(id)
+            .filter(|connection| connection.takes_writes())
+        else {
+            return self.discard(layer);
+        };
+        let rare = connection.rare();
+        if rare.layers.len() == LAYERS {
+            self.discard(layer);
+            self.warn(id, format_args!("more than {LAYERS} layers"));
+            return self.retire(id, Lost::Panicked, Farewell::Reset.into());
+        }
+        self.push_layer(id, layer);
+        if let Some(rare) = self.rare(id) {
+            let top = rare.layers.len().checked_sub(1);
+            rare.entering = rare.entering.or(top);
+            self.queue_ready(id);
+        }
+    }
+
+    /// What was held back when a layer was put in belongs to the layer.
+    pub(super) fn enter_layer(&mut self, id: ConnectionId) {
+        let Some(rare) = self
+            .connections
+            .get_mut(id)
+            .and_then(|connection| connection.rare.as_mut())
+        else {
+            return;
+        };
+        let Some(level) = rare.entering.take() else {
+            return;
+        };
+        let held = std::mem::take(&mut rare.held);
+        if !held.is_empty() {
+            self.climb(id, level, held.rest());
+        }
+        self.pool.put(held.into_buffer());
+    }
+
+    /// Puts a layer on top of a connection's stack; it may speak first.
+    pub(super) fn push_layer(&mut self, id: ConnectionId, layer: Box<dyn Layer>) {
+        let Some(rare) = self.rare(id) else {
+            return self.discard(layer);
+        };
+        let mut stack = std::mem::take(&mut rare.layers);
+        let mut wire = self.pool.take();
+        match panic::catch_unwind(AssertUnwindSafe(|| stack.push(layer, &mut wire))) {
+            Ok(()) => {
+                if let Some(rare) = self.rare(id) {
+                    rare.layers = stack;
+                }
+                self.queue_wire(id, wire);
+            }
+            Err(cause) => {
+                self.discard(stack);
+                self.panicked(id, &*cause);
+            }
+        }
+    }
+
+    /// The connection counts as made once its socket stands and every layer is ready.
+    pub(super) fn open_if_ready(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let ready = connection
+            .rare
+            .as_ref()
+            .is_none_or(|rare| rare.layers.is_ready());
+        if connection.phase != Phase::Opening || !ready {
+            return;
+        }
+        connection.phase = Phase::Open;
+        let outgoing = connection
+            .rare
+            .as_mut()
+            .and_then(|rare| rare.connecting.take());
+        self.set_deadline(id, None);
+        if let Some(outgoing) = outgoing {
+            self.counters.connected += 1;
+            self.discard(outgoing.hook());
+        }
+        self.tidy(id);
+        self.dispatch(id, |protocol, transport| {
+            protocol.connection_made(transport)
+        });
+    }
+}

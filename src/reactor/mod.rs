@@ -1,0 +1,500 @@
+//! The reactor: what one can ask of the loop, from outside and from inside callbacks. Owns all state of one loop; what it
+//! does in a turn is in its submodules, and the outside world is behind [`Network`].
+
+mod accept;
+mod builders;
+mod close;
+mod connect;
+mod dispatch;
+mod flush;
+mod inbound;
+mod layers;
+mod read;
+mod stepper;
+mod stop;
+mod timed;
+mod turn;
+mod wire;
+mod write;
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use slab::Slab;
+
+use crate::address::Address;
+use crate::connection::{Connection, ConnectionId, Owner, Pauses, Rare, Table};
+use crate::counters::Counters;
+use crate::endpoint::{ClientEndpoint, ServerEndpoint};
+use crate::error::{ConnectError, EndpointError, Error, Result};
+use crate::framing::Framings;
+use crate::layer::{Scratch, Up};
+use crate::limits::{self, Limits};
+use crate::log_limit::LogLimit;
+use crate::network::{LookupId, Network, OsNetwork, Time};
+use crate::outbound::BufferPool;
+use crate::protocol::{Held, Protocol, downcast};
+use crate::remote::{Mailbox, Remote};
+use crate::timer::{TimerId, Timers};
+use crate::transport::Transport;
+
+pub use accept::Listener;
+use accept::ListenerState;
+pub use builders::{Connect, Listen};
+pub(crate) use connect::Connecting;
+use dispatch::{Call, ProtocolCall};
+pub use stepper::Stepper;
+pub use stop::Report;
+use stop::Running;
+use timed::Timed;
+use write::Unsent;
+pub(crate) use write::encode;
+
+/// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
+///
+/// It belongs to one thread. Several may live in one process, each on its own; there is no global one.
+///
+/// ```
+/// # use ropewalk::{Protocol, Reactor, Transport};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) { transport.write(data) }
+/// # }
+/// # fn main() -> ropewalk::Result<()> {
+/// let mut reactor = Reactor::new()?;
+/// let listener = reactor.listen("tcp:0").serve(|_peer| Echo)?;
+/// println!("listening on {}", listener.address());
+/// # reactor.stop();
+/// let report = reactor.run()?;
+/// # let _ = report;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Reactor {
+    pub(crate) network: Box<dyn Network>,
+    pub(crate) connections: Table,
+    outs: Slab<Unsent>,
+    pub(crate) framings: Framings,
+    pub(crate) settings: Slab<Settings>,
+    listeners: Slab<ListenerState>,
+    next_listener: u32,
+    timers: Timers<Timed>,
+    due: Vec<TimerId>,
+    calls: VecDeque<Call>,
+    lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
+    next_lookup: u64,
+    /// To be flushed: each once, as its entry is marked.
+    dirty: Vec<ConnectionId>,
+    /// To be served in the next turn without waiting for readiness.
+    ready: VecDeque<Owner>,
+    /// Whose pressure has to be told.
+    pressed: Vec<ConnectionId>,
+    /// Whose loss has to be told.
+    ended: VecDeque<ConnectionId>,
+    /// Users' objects to drop when no callback is under way: their `Drop` is users' code too.
+    discarded: Vec<Box<dyn Any>>,
+    pool: BufferPool,
+    #[expect(clippy::vec_box, reason = "the boxes themselves are what is reused")]
+    rares: Vec<Box<Rare>>,
+    scratch: Scratch,
+    up: Up,
+    /// Whose callback is under way.
+    current: Option<ConnectionId>,
+    /// In this turn: how many connections spoke, whether one wrote to another, and who spoke last.
+    spoken: u32,
+    crossed: bool,
+    speaker: Option<ConnectionId>,
+    turn: u32,
+    now: Time,
+    /// How many of `ready` were queued before this turn.
+    queued_before: usize,
+    running: Running,
+    was_run: bool,
+    stopped: Report,
+    mailbox: Option<Arc<Mailbox>>,
+    max_connections: usize,
+    stop_within: Option<Duration>,
+    pub(crate) counters: Counters,
+    logs: LogLimit,
+}
+
+/// What the connections of one listener share, or those made by us.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) limits: Limits,
+    /// The listener, and each connection. Connections made by us use place 0, which stays for ever.
+    users: usize,
+}
+
+impl std::fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reactor")
+            .field("connections", &self.connections.len())
+            .field("listeners", &self.listeners.len())
+            .field("timers", &self.timers.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reactor {
+    /// A reactor on this machine's sockets.
+    ///
+    /// # Errors
+    /// If the system has no selector or no descriptor for it.
+    pub fn new() -> Result<Self> {
+        Ok(Self::on(Box::new(OsNetwork::new()?)))
+    }
+
+    /// A reactor on any network.
+    pub fn on(mut network: Box<dyn Network>) -> Self {
+        let max_connections = limits::connections_within(network.descriptor_limit());
+        let now = network.now();
+        let mut settings = Slab::new();
+        settings.insert(Settings {
+            limits: Limits::default(),
+            users: 1,
+        });
+        Self {
+            network,
+            connections: Table::default(),
+            outs: Slab::new(),
+            framings: Framings::default(),
+            settings,
+            listeners: Slab::new(),
+            next_listener: 0,
+            timers: Timers::new(),
+            due: Vec::new(),
+            calls: VecDeque::new(),
+            lookups: std::collections::BTreeMap::new(),
+            next_lookup: 0,
+            dirty: Vec::new(),
+            ready: VecDeque::new(),
+            pressed: Vec::new(),
+            ended: VecDeque::new(),
+            discarded: Vec::new(),
+            pool: BufferPool::new(limits::POOL),
+            rares: Vec::new(),
+            scratch: Scratch::default(),
+            up: Up::default(),
+            current: None,
+            spoken: 0,
+            crossed: false,
+            speaker: None,
+            turn: 0,
+            now,
+            queued_before: 0,
+            running: Running::Idle,
+            was_run: false,
+            stopped: Report::default(),
+            mailbox: None,
+            max_connections,
+            stop_within: Some(limits::STOP),
+            counters: Counters::default(),
+            logs: LogLimit::default(),
+        }
+    }
+
+    /// Begins to listen on an endpoint, as `"tcp:8007"`; see [`ServerEndpoint`]. Nothing happens before
+    /// [`serve`](Listen::serve) or [`with`](Listen::with).
+    pub fn listen<E>(&mut self, endpoint: E) -> Listen<'_>
+    where
+        E: TryInto<ServerEndpoint>,
+        E::Error: Into<EndpointError>,
+    {
+        Listen::new(self, endpoint.try_into().map_err(Into::into))
+    }
+
+    /// Begins to connect to an endpoint, as `"tcp:localhost:8007"`; see [`ClientEndpoint`]. Nothing happens before
+    /// [`with`](Connect::with).
+    pub fn connect<E>(&mut self, endpoint: E) -> Connect<'_>
+    where
+        E: TryInto<ClientEndpoint>,
+        E::Error: Into<EndpointError>,
+    {
+        Connect::new(self, endpoint.try_into().map_err(Into::into))
+    }
+
+    /// How many bytes were written to a connection and not yet taken by the system. `None` if it has ended.
+    pub fn unsent(&self, id: ConnectionId) -> Option<usize> {
+        let connection = self.live(id)?;
+        let queued = connection
+            .rare
+            .as_ref()
+            .map_or(0, |rare| rare.frames.size());
+        Some(
+            queued
+                + self
+                    .outs
+                    .get(connection.out as usize)
+                    .map_or(0, Unsent::len),
+        )
+    }
+
+    /// Whether the id's connection is still there: being made, open or closing.
+    pub fn is_connected(&self, id: ConnectionId) -> bool {
+        self.live(id).is_some()
+    }
+
+    /// How many connections there are, those being made, closing and lingering included.
+    pub fn connections(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The peer's address, valid also in `connection_lost`. `None` while connecting, and when it is over.
+    pub fn peer(&self, id: ConnectionId) -> Option<Address> {
+        self.connections.get(id)?.peer.address()
+    }
+
+    /// Our own address on a connection, valid also in `connection_lost`.
+    pub fn local(&self, id: ConnectionId) -> Option<Address> {
+        self.network
+            .local_address(self.connections.get(id)?.socket()?)
+            .ok()
+    }
+
+    /// The socket of a connection, to set options that this crate does not name. `None` where there is no real socket.
+    /// Reading, writing or closing it by hand is not foreseen.
+    pub fn socket_options(&self, id: ConnectionId) -> Option<socket2::SockRef<'_>> {
+        self.network.socket_options(self.live(id)?.socket()?)
+    }
+
+    /// Stops delivering to a connection's protocol, see [`Transport::pause_reading`].
+    pub fn pause_reading(&mut self, id: ConnectionId) {
+        self.pause(id, Pauses::ASKED);
+    }
+
+    /// Delivers again, see [`Transport::resume_reading`].
+    pub fn resume_reading(&mut self, id: ConnectionId) {
+        self.resume(id, Pauses::ASKED);
+    }
+
+    /// Calls `call` later in this turn or at the begin of the next one, when no callback is under way.
+    pub fn call_soon(&mut self, call: impl FnOnce(&mut Self) + 'static) {
+        self.calls.push_back(Call::Reactor(Box::new(call)));
+    }
+
+    /// Calls `call` with another connection's protocol, later in this turn or at the begin of the next one. If the
+    /// connection has ended or changed its protocol by then, or it is not a `P`, the call is dropped and counted.
+    pub fn tell<P: Protocol>(
+        &mut self,
+        id: ConnectionId,
+        call: impl FnOnce(&mut P, &mut Transport<'_>) + 'static,
+    ) {
+        let call = self.protocol_call(id, call);
+        self.calls.push_back(Call::Protocol(call));
+    }
+
+    fn protocol_call<P: Protocol>(
+        &self,
+        id: ConnectionId,
+        call: impl FnOnce(&mut P, &mut Transport<'_>) + 'static,
+    ) -> ProtocolCall {
+        ProtocolCall {
+            id,
+            serial: self
+                .connections
+                .get(id)
+                .map_or(0, Connection::protocol_serial),
+            call: Box::new(move |protocol, transport| match downcast::<P>(protocol) {
+                Some(this) => call(this, transport),
+                None => {
+                    let id = transport.id();
+                    transport.reactor().misdirected::<P>(id);
+                }
+            }),
+        }
+    }
+
+    pub(crate) fn misdirected<P>(&mut self, id: ConnectionId) {
+        self.counters.stale_calls += 1;
+        let wanted = std::any::type_name::<P>();
+        self.warn(
+            id,
+            format_args!(
+                "a call for a {wanted} was dropped: the connection's protocol is another type"
+            ),
+        );
+    }
+
+    /// The reactor's time, read once a turn.
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
+    /// The wall clock, for people to read. Nothing is timed by it.
+    pub fn wall_clock(&mut self) -> SystemTime {
+        self.network.wall_clock()
+    }
+
+    /// A random number, repeatable in simulation; not for secrets.
+    pub fn random(&mut self) -> u64 {
+        self.network.random()
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// A handle with which other threads can call into this reactor.
+    pub fn remote(&mut self) -> Remote {
+        let network = &self.network;
+        let mailbox = self
+            .mailbox
+            .get_or_insert_with(|| Arc::new(Mailbox::new(network.waker())));
+        Remote::new(Arc::clone(mailbox))
+    }
+
+    /// How many connections there may be at once over all listeners. Default: four fifths of the descriptors the process
+    /// may have. Further ones wait in the kernel's backlog, or are refused by the listener's [`Limits::overflow`].
+    pub fn set_max_connections(&mut self, most: usize) {
+        self.max_connections = most;
+    }
+
+    /// How long a stopping reactor waits for its connections. Default 10 s; `None`: for ever.
+    pub fn set_stop_deadline(&mut self, within: impl Into<Option<Duration>>) {
+        self.stop_within = within.into();
+    }
+}
+
+/// What its parts share.
+impl Reactor {
+    /// The connection, if users may still address it.
+    pub(crate) fn live(&self, id: ConnectionId) -> Option<&Connection> {
+        self.connections
+            .get(id)
+            .filter(|connection| connection.is_live())
+    }
+
+    pub(crate) fn limits(&self, id: ConnectionId) -> &Limits {
+        let connection = self.connections.get(id);
+        if let Some(own) =
+            connection.and_then(|connection| connection.rare.as_ref()?.limits.as_ref())
+        {
+            return own;
+        }
+        &self.settings[connection.map_or(0, |connection| connection.settings as usize)].limits
+    }
+
+    pub(crate) fn set_limits(&mut self, id: ConnectionId, limits: Limits) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.rare().limits = Some(Box::new(limits));
+        }
+    }
+
+    /// Has the connection looked at in the next turn, whether or not the network says that it is ready.
+    pub(crate) fn queue_ready(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !connection.queued
+        {
+            connection.queued = true;
+            self.ready.push_back(Owner::Connection(id));
+        }
+    }
+
+    /// Has the connection flushed in this turn.
+    pub(crate) fn mark_dirty(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && !connection.dirty
+        {
+            connection.dirty = true;
+            self.dirty.push(id);
+        }
+    }
+
+    /// Gives a connection's box of rare things back once nothing is in it.
+    pub(crate) fn tidy(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if let Some(mut rare) = connection.rare.take_if(|rare| rare.is_idle()) {
+            let buffer = std::mem::take(&mut rare.held).into_buffer();
+            self.pool.put(buffer);
+            if self.rares.len() < SPARE_RARES {
+                self.rares.push(rare);
+            }
+        }
+    }
+
+    /// The connection's rare things, made from a spare box if there is one.
+    pub(crate) fn rare(&mut self, id: ConnectionId) -> Option<&mut Rare> {
+        let connection = self.connections.get_mut(id)?;
+        let spares = &mut self.rares;
+        Some(
+            connection
+                .rare
+                .get_or_insert_with(|| spares.pop().unwrap_or_default()),
+        )
+    }
+
+    /// Holds back bytes, in a pooled buffer.
+    pub(crate) fn hold(&mut self, id: ConnectionId, held: Held) {
+        if held.is_empty() {
+            self.pool.put(held.into_buffer());
+        } else if let Some(rare) = self.rare(id) {
+            rare.held = held;
+        }
+    }
+
+    /// Drops a user's object after the callback under way: its `Drop` is the user's code.
+    pub(crate) fn discard(&mut self, object: impl Any) {
+        self.discarded.push(Box::new(object));
+    }
+
+    /// A warning about a connection, with its peer; not more than a few a second.
+    pub(crate) fn warn(&mut self, id: ConnectionId, what: std::fmt::Arguments<'_>) {
+        if !log::log_enabled!(log::Level::Warn) || !self.logs.allows(self.now, &mut self.counters) {
+            return;
+        }
+        match self.peer(id) {
+            Some(peer) => log::warn!("{id} {peer}: {what}"),
+            None => log::warn!("{id}: {what}"),
+        }
+    }
+
+    /// A warning about something else, likewise.
+    pub(crate) fn warn_of(&mut self, what: std::fmt::Arguments<'_>) {
+        if self.logs.allows(self.now, &mut self.counters) {
+            log::warn!("{what}");
+        }
+    }
+
+    pub(crate) fn close_mailbox(&mut self) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.close();
+        }
+    }
+
+    fn connect_failed_at_once(&self) -> Option<ConnectError> {
+        self.running.is_stopping().then_some(ConnectError::Stopping)
+    }
+}
+
+/// Boxes kept for the next connection that holds something back.
+const SPARE_RARES: usize = 256;
+
+/// Runs a program on the machine's sockets: makes a reactor, lets `setup` listen, connect and call later on it, and turns
+/// it until it is stopped. SIGINT and SIGTERM stop it in order: each protocol is told
+/// [`stopping`](Protocol::stopping), and has until the deadline to finish; a second signal stops at once.
+///
+/// # Errors
+/// What `setup` returns, or the system's refusal of what the loop needs.
+///
+/// ```no_run
+/// # use ropewalk::{Protocol, Transport};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) { transport.write(data) }
+/// # }
+/// fn main() -> ropewalk::Result<()> {
+///     ropewalk::run(|reactor| reactor.listen("tcp:8007").serve(|_peer| Echo).map(drop)).map(drop)
+/// }
+/// ```
+pub fn run(setup: impl FnOnce(&mut Reactor) -> Result<()>) -> Result<Report> {
+    let mut reactor = Reactor::new()?;
+    reactor.network.watch_signals().map_err(Error::from)?;
+    setup(&mut reactor)?;
+    reactor.run()
+}

@@ -1,0 +1,225 @@
+//! Reading sockets: how much at a time, and what the end of a stream means. Owns fairness among connections; what becomes
+//! of the bytes is `inbound`'s part.
+
+use std::io::ErrorKind;
+
+use crate::connection::{ConnectionId, Phase, Reading, Writing};
+use crate::error::{Lost, Side};
+use crate::limits::{LINGER_BYTES, READ_BUDGET};
+use crate::network::{Farewell, Readiness, Received, SocketId};
+
+use super::{Reactor, wire};
+
+impl Reactor {
+    /// Serves a connection that the network says is ready.
+    pub(super) fn serve(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.phase == Phase::Connecting {
+            if readiness.writable || readiness.failed || readiness.ended {
+                self.finish_connect(id);
+            }
+            return;
+        }
+        if readiness.ended {
+            connection.hinted = true;
+        }
+        if readiness.failed && connection.phase == Phase::Open && !connection.pauses.is_empty() {
+            return self.notice_failure(id);
+        }
+        if readiness.writable {
+            self.unblock(id);
+        }
+        if readiness.readable || readiness.ended || readiness.failed {
+            self.read(id, buffer);
+        }
+    }
+
+    /// A connection that may not be read has an error pending: nobody else would notice that its peer is gone.
+    fn notice_failure(&mut self, id: ConnectionId) {
+        let Some(socket) = self
+            .connections
+            .get(id)
+            .and_then(|connection| connection.socket())
+        else {
+            return;
+        };
+        if let Some(error) = self.network.take_error(socket) {
+            self.retire(id, error.into(), Farewell::Close.into());
+        }
+    }
+
+    /// Serves a connection that was queued: what is held back comes first, then its socket.
+    pub(super) fn serve_queued(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.queued = false;
+        if connection.phase == Phase::Connecting {
+            return self.go_on_connecting(id);
+        }
+        self.mark_dirty(id);
+        self.deliver_held(id);
+        match self.connections.get(id) {
+            Some(connection) if connection.reading == Reading::Ending => self.tell_end(id),
+            Some(_) => self.read(id, buffer),
+            None => {}
+        }
+    }
+
+    fn read(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        match connection.phase {
+            Phase::Opening | Phase::Open => self.read_fairly(id, buffer),
+            Phase::Draining | Phase::Lingering => self.read_and_drop(id, buffer),
+            Phase::Connecting | Phase::Lost => {}
+        }
+    }
+
+    /// The socket, if the connection wants to be read now, and whether its end was hinted at.
+    fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, bool)> {
+        let connection = self.connections.get(id)?;
+        let wants = connection.reading == Reading::Open
+            && (connection.phase == Phase::Opening
+                || connection.phase == Phase::Open && connection.pauses.is_empty());
+        Some((connection.socket().filter(|_| wants)?, connection.hinted))
+    }
+
+    /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is
+    /// queued, as an edge-triggered network will not tell of the rest.
+    fn read_fairly(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let mut budget = READ_BUDGET;
+        while let Some((socket, hinted)) = self.wants_read(id) {
+            if budget == 0 {
+                return self.queue_ready(id);
+            }
+            let (size, drained) = match self.network.read(socket, buffer) {
+                Ok(Received::Filled { size, drained }) => {
+                    self.received(id, &buffer[..size]);
+                    (size, drained)
+                }
+                Ok(Received::Lent { data, drained }) => {
+                    self.received(id, &data);
+                    (data.len(), drained)
+                }
+                Ok(Received::Ended) => {
+                    wire::event(id, &self.connections, format_args!("<- end"));
+                    return self.wire_ended(id);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
+            };
+            if drained && !hinted {
+                break;
+            }
+            budget = budget.saturating_sub(size);
+        }
+        self.give_up_if_broken(id);
+    }
+
+    /// After a failed write the rest of the input is read; when there is no more of it, or it may not be delivered, the
+    /// loss is told.
+    pub(super) fn give_up_if_broken(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get(id)
+            && connection.writing == Writing::Broken
+            && !connection.queued
+        {
+            self.retire(id, Lost::Reset, Farewell::Close.into());
+        }
+    }
+
+    fn received(&mut self, id: ConnectionId, data: &[u8]) {
+        wire::received(id, &self.connections, data);
+        self.counters.bytes_in += data.len() as u64;
+        if self.speaker != Some(id) {
+            self.speaker = Some(id);
+            self.spoken += 1;
+        }
+        self.climb_or_deliver(id, data);
+    }
+
+    /// Reads what nobody will hear: the peer may be waiting to send it before it reads our last bytes.
+    fn read_and_drop(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let mut budget = READ_BUDGET;
+        loop {
+            let Some(connection) = self.connections.get(id) else {
+                return;
+            };
+            let Some(socket) = connection
+                .socket()
+                .filter(|_| connection.reading == Reading::Open)
+            else {
+                return;
+            };
+            if budget == 0 {
+                return self.queue_ready(id);
+            }
+            match self.network.read(socket, buffer) {
+                Ok(Received::Filled { size, .. }) => budget = budget.saturating_sub(size),
+                Ok(Received::Lent { data, .. }) => budget = budget.saturating_sub(data.len()),
+                Ok(Received::Ended) => return self.dropped_to_the_end(id),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return self.broke_while_ending(id, error.into()),
+            }
+            if self.has_lingered_enough(id, READ_BUDGET - budget) {
+                return self.free(id, Farewell::Close);
+            }
+        }
+    }
+
+    fn dropped_to_the_end(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.reading = Reading::Ended;
+        if connection.phase == Phase::Lingering {
+            self.free(id, Farewell::Close);
+        }
+    }
+
+    fn broke_while_ending(&mut self, id: ConnectionId, reason: Lost) {
+        match self.connections.get(id).map(|connection| connection.phase) {
+            Some(Phase::Lingering) => self.free(id, Farewell::Close),
+            Some(_) => self.retire(id, reason, Farewell::Close.into()),
+            None => {}
+        }
+    }
+
+    fn has_lingered_enough(&mut self, id: ConnectionId, size: usize) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        if connection.phase != Phase::Lingering {
+            return false;
+        }
+        let rare = connection.rare();
+        rare.lingered += size;
+        rare.lingered > LINGER_BYTES
+    }
+
+    /// The peer has ended, on the wire or inside a layer.
+    pub(super) fn peer_ended(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.reading != Reading::Open {
+            return;
+        }
+        connection.reading = Reading::Ending;
+        connection.closer.get_or_insert(Side::Peer);
+        let done = connection.done();
+        match connection.phase {
+            Phase::Opening => self.retire(id, done, Farewell::Close.into()),
+            Phase::Open if connection.writing == Writing::Broken => {
+                self.retire(id, done, Farewell::Close.into())
+            }
+            Phase::Open => self.tell_end(id),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Turning a reactor by hand: for simulation, for tests, for a loop of one's own. Owns the reactor and its turn's buffers;
+//! `run` is this and nothing more.
+
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+use super::stop::Running;
+use super::turn::Turn;
+use super::{Reactor, Report};
+
+/// A reactor, turned one turn at a time.
+///
+/// ```
+/// use std::time::Duration;
+/// use ropewalk::{Reactor, Stepper};
+///
+/// # fn main() -> ropewalk::Result<()> {
+/// let mut reactor = Reactor::new()?;
+/// reactor.call_soon(|reactor| reactor.stop());
+/// let mut stepper = Stepper::new(reactor);
+/// loop {
+///     let timeout = stepper.timeout();
+///     if !stepper.turn(timeout)? {
+///         break;
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Stepper {
+    reactor: Reactor,
+    turn: Turn,
+    mine: bool,
+}
+
+impl Stepper {
+    /// Takes a reactor to turn it.
+    pub fn new(mut reactor: Reactor) -> Self {
+        let mine = !std::mem::replace(&mut reactor.was_run, true);
+        Self {
+            reactor,
+            turn: Turn::default(),
+            mine,
+        }
+    }
+
+    /// One turn: waits for something to happen, `timeout` at the longest (`None`: for ever), and does all that follows.
+    /// `false` when the reactor has stopped and nothing of it is left.
+    ///
+    /// # Errors
+    /// If the system's selector is broken, or the reactor was run before.
+    pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        if !self.mine {
+            return Err(Error::AlreadyRun);
+        }
+        if self.reactor.running != Running::Done {
+            self.turn.run(&mut self.reactor, timeout)?;
+        }
+        Ok(self.reactor.running != Running::Done)
+    }
+
+    /// How long the next turn may wait: not at all if something is left to do, until the next timer, or for ever.
+    pub fn timeout(&mut self) -> Option<Duration> {
+        if self.reactor.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.reactor.timers.next()?;
+        Some(next.since(self.reactor.network.now()))
+    }
+
+    /// The reactor, between two turns.
+    pub fn reactor(&mut self) -> &mut Reactor {
+        &mut self.reactor
+    }
+
+    /// What was achieved; complete once [`turn`](Self::turn) has returned `false`.
+    pub fn report(&self) -> Report {
+        self.reactor.report()
+    }
+}
+
+impl Reactor {
+    /// Turns until the reactor is stopped and all its connections have ended.
+    ///
+    /// # Errors
+    /// If the system's selector is broken; [`Error::AlreadyRun`] if this reactor is being run, which can only be if a
+    /// callback has put another in its place.
+    pub fn run(self) -> Result<Report> {
+        let mut stepper = Stepper::new(self);
+        loop {
+            let timeout = stepper.timeout();
+            if !stepper.turn(timeout)? {
+                return Ok(stepper.report());
+            }
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Stopping: no new connections, time for the old ones to finish, then an end to all. Owns the phases of the reactor
+//! itself; each connection ends by the rules of `close`.
+
+use std::time::Duration;
+
+use crate::connection::Phase;
+use crate::counters::Counters;
+use crate::error::Lost;
+use crate::network::{Farewell, Signal};
+
+use super::Reactor;
+use super::timed::Timed;
+
+/// How far the reactor is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Running {
+    /// It was not asked to stop.
+    Idle,
+    /// It begins to stop at the end of this turn.
+    Asked,
+    /// It waits for its connections.
+    Draining,
+    /// Nothing is left.
+    Done,
+}
+
+impl Running {
+    pub(super) fn is_stopping(self) -> bool {
+        self != Self::Idle
+    }
+
+    pub(super) fn wants_turn(self) -> bool {
+        self == Self::Asked
+    }
+}
+
+/// What became of the connections when the reactor stopped, and all it has done before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// The signal that stopped it.
+    pub signal: Option<Signal>,
+    /// Connections that ended in order while it stopped: all they were owed was handed over.
+    pub finished: u64,
+    /// Connections that were cut off.
+    pub cut_off: u64,
+    /// What has happened since it was made.
+    pub counters: Counters,
+}
+
+impl std::fmt::Display for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            finished,
+            cut_off,
+            counters,
+            ..
+        } = self;
+        write!(
+            f,
+            "{finished} connections finished, {cut_off} cut off, {} bytes dropped",
+            counters.bytes_dropped
+        )
+    }
+}
+
+impl Reactor {
+    /// Stops the loop in order: no more connections are taken, each protocol is told
+    /// [`stopping`](crate::Protocol::stopping), and the loop ends when all have, or at the deadline
+    /// ([`set_stop_deadline`](Self::set_stop_deadline)). Before the loop runs it means that it ends at once; a second call
+    /// does nothing.
+    pub fn stop(&mut self) {
+        if self.running == Running::Idle {
+            self.running = Running::Asked;
+        }
+    }
+
+    /// Stops the loop without waiting for anybody: each connection is reset, and told that it is lost as
+    /// [`Stopped`](Lost::Stopped).
+    pub fn stop_now(&mut self) {
+        self.stop();
+        self.stop_within = Some(Duration::ZERO);
+        if self.running == Running::Draining {
+            self.cut_off_all();
+        }
+    }
+
+    /// Whether [`stop`](Self::stop) was called.
+    pub fn is_stopping(&self) -> bool {
+        self.running.is_stopping()
+    }
+
+    pub(super) fn signalled(&mut self, signal: Signal) {
+        if self.running.is_stopping() {
+            log::warn!("{signal} again: stopping at once");
+            self.stop_now();
+        } else {
+            log::info!("{signal}: stopping");
+            self.stopped.signal = Some(signal);
+            self.stop();
+        }
+    }
+
+    /// The part of each turn that a stop is: begins it, and notices when it is over.
+    pub(super) fn go_on_stopping(&mut self) {
+        if self.running == Running::Asked {
+            self.begin_to_stop();
+        }
+        if self.running == Running::Draining && self.connections.is_empty() && self.ended.is_empty()
+        {
+            self.running = Running::Done;
+            self.close_for_good();
+        }
+    }
+
+    fn begin_to_stop(&mut self) {
+        self.running = Running::Draining;
+        self.close_all_listeners();
+        if let Some(within) = self.stop_within {
+            let at = self.now + within;
+            self.timers.arm(at, Timed::Stop);
+        }
+        for id in self.connections.ids() {
+            match self.connections.get(id).map(|connection| connection.phase) {
+                Some(Phase::Connecting | Phase::Opening) => {
+                    self.retire(id, Lost::Stopped, Farewell::Reset.into())
+                }
+                Some(Phase::Open) => {
+                    self.dispatch(id, |protocol, transport| protocol.stopping(transport));
+                }
+                Some(Phase::Lingering) => {
+                    self.set_deadline(id, Some(crate::limits::LINGER_AT_STOP))
+                }
+                _ => {}
+            }
+        }
+        if self.stop_within == Some(Duration::ZERO) {
+            self.cut_off_all();
+        }
+        self.settle();
+    }
+
+    /// The time is up.
+    pub(super) fn cut_off_all(&mut self) {
+        for id in self.connections.ids() {
+            match self.connections.get(id).map(|connection| connection.phase) {
+                Some(Phase::Lingering) => self.free(id, Farewell::Close),
+                Some(_) => self.retire(id, Lost::Stopped, Farewell::Reset.into()),
+                None => {}
+            }
+        }
+    }
+
+    /// Calls and timers that are left are dropped: nobody would make them.
+    fn close_for_good(&mut self) {
+        if let Some(mailbox) = &self.mailbox {
+            mailbox.close();
+        }
+        while let Some(call) = self.calls.pop_front() {
+            self.drop_guarded(call);
+        }
+        let timers = std::mem::replace(&mut self.timers, crate::timer::Timers::new());
+        self.drop_guarded(timers);
+        self.drop_discarded();
+        log::info!("stopped: {}", self.report());
+    }
+
+    pub(super) fn count_end(&mut self, reason: &Lost) {
+        if self.running.is_stopping() {
+            match reason {
+                Lost::Done(_) => self.stopped.finished += 1,
+                _ => self.stopped.cut_off += 1,
+            }
+        }
+    }
+
+    pub(super) fn report(&self) -> Report {
+        Report {
+            counters: self.counters.clone(),
+            ..self.stopped.clone()
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The turn of the loop, step by step. Owns its order and the buffers that only live during it; every step's work is done
+//! elsewhere.
+
+use std::io;
+use std::time::Duration;
+
+use crate::connection::Owner;
+use crate::limits::{CALL_BUDGET, FLUSH_EVERY, READ_BUFFER};
+use crate::network::Batch;
+
+use super::{Call, Reactor};
+
+/// What a turn works with. It is not the reactor's, for while `data` borrows the buffer the reactor is borrowed too.
+#[derive(Debug)]
+pub(super) struct Turn {
+    batch: Batch,
+    buffer: Box<[u8]>,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            batch: Batch::default(),
+            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
+        }
+    }
+}
+
+impl Turn {
+    /// One turn. The numbers are those of ARCHITECTURE.md.
+    pub(super) fn run(
+        &mut self,
+        reactor: &mut Reactor,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        // 1.
+        self.batch.clear();
+        reactor.network.poll(timeout, &mut self.batch)?;
+        // 2.
+        reactor.begin_turn();
+        reactor.fire_timers();
+        // 3.
+        self.serve_batch(reactor);
+        self.serve_queued(reactor);
+        // 4.
+        reactor.make_calls();
+        // 5.
+        if reactor.crossed && reactor.spoken > 1 {
+            self.gather(reactor)?;
+        }
+        // 6.
+        reactor.settle();
+        // 7.
+        reactor.go_on_stopping();
+        Ok(())
+    }
+
+    fn serve_batch(&mut self, reactor: &mut Reactor) {
+        for signal in self.batch.signals.drain(..) {
+            reactor.signalled(signal);
+        }
+        for (lookup, result) in self.batch.names.drain(..) {
+            reactor.looked_up(lookup, result);
+        }
+        for (count, readiness) in self.batch.ready.drain(..).enumerate() {
+            match Owner::from(readiness.token) {
+                Owner::Connection(id) => reactor.serve(id, readiness, &mut self.buffer),
+                Owner::Listener(id) => reactor.accept(id),
+            }
+            // Replies leave while their connection is still in the cache, unless somebody writes to others: then all
+            // wait, to go out in one piece each.
+            if count % FLUSH_EVERY == FLUSH_EVERY - 1 && !reactor.crossed {
+                reactor.flush_dirty();
+            }
+        }
+    }
+
+    /// Those that were queued before this turn's events; who is queued now waits for the next turn.
+    fn serve_queued(&mut self, reactor: &mut Reactor) {
+        for _ in 0..reactor.queued_before {
+            match reactor.ready.pop_front() {
+                Some(Owner::Connection(id)) => reactor.serve_queued(id, &mut self.buffer),
+                Some(Owner::Listener(id)) => reactor.accept(id),
+                None => break,
+            }
+        }
+    }
+
+    /// Several connections spoke and wrote to others: one more look at who else has spoken, so that what all of them say
+    /// leaves in one piece for each listener.
+    fn gather(&mut self, reactor: &mut Reactor) -> io::Result<()> {
+        self.batch.clear();
+        reactor
+            .network
+            .poll(Some(Duration::ZERO), &mut self.batch)?;
+        self.serve_batch(reactor);
+        Ok(())
+    }
+}
+
+impl Reactor {
+    fn begin_turn(&mut self) {
+        self.counters.turns += 1;
+        self.turn = self.turn.wrapping_add(1);
+        self.now = self.network.now();
+        self.spoken = 0;
+        self.crossed = false;
+        self.speaker = None;
+        self.queued_before = self.ready.len();
+    }
+
+    /// Makes the calls that were posted up to now, by callbacks and by other threads.
+    fn make_calls(&mut self) {
+        self.take_mail();
+        for _ in 0..self.calls.len().min(CALL_BUDGET) {
+            let Some(call) = self.calls.pop_front() else {
+                break;
+            };
+            self.make(call);
+        }
+    }
+
+    /// The end of the turn: what was written leaves, and what follows from that is told, and leaves too.
+    pub(super) fn settle(&mut self) {
+        self.flush_dirty();
+        self.tell_pressure();
+        self.flush_dirty();
+        self.tell_losses();
+        self.flush_dirty();
+        self.drop_discarded();
+    }
+
+    /// Whether something waits that needs no readiness to go on.
+    pub(super) fn has_work(&self) -> bool {
+        !self.ready.is_empty()
+            || !self.dirty.is_empty()
+            || !self.pressed.is_empty()
+            || !self.ended.is_empty()
+            || !self.calls.is_empty()
+            || self.running.wants_turn()
+            || self
+                .mailbox
+                .as_ref()
+                .is_some_and(|mailbox| mailbox.has_mail())
+    }
+
+    fn take_mail(&mut self) {
+        if let Some(mailbox) = &self.mailbox {
+            let mail = mailbox.take(CALL_BUDGET);
+            self.calls.extend(
+                mail.into_iter()
+                    .map(|call| Call::Reactor(call as Box<dyn FnOnce(&mut Self)>)),
+            );
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The transcript of the wire, for people: what each connection received and sent, at target `ropewalk::wire`, level
+//! trace. Owns its wording; costs one comparison when it is off.
+
+use crate::connection::{ConnectionId, Table};
+
+/// How many bytes of each piece are shown.
+const SHOWN: usize = 64;
+
+pub(super) fn received(id: ConnectionId, table: &Table, data: &[u8]) {
+    line(id, table, "<-", data, data.len());
+}
+
+/// `size` bytes were taken, of which `data` is the beginning.
+pub(super) fn sent(id: ConnectionId, table: &Table, data: &[u8], size: usize) {
+    line(id, table, "->", &data[..data.len().min(size)], size);
+}
+
+pub(super) fn event(id: ConnectionId, table: &Table, what: std::fmt::Arguments<'_>) {
+    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+        log::trace!(target: "ropewalk::wire", "{id} {} {what}", peer(id, table));
+    }
+}
+
+fn line(id: ConnectionId, table: &Table, arrow: &str, data: &[u8], size: usize) {
+    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+        let shown = data[..data.len().min(SHOWN)].escape_ascii();
+        let more = if size > SHOWN { "…" } else { "" };
+        log::trace!(target: "ropewalk::wire", "{id} {} {arrow} {}B \"{shown}{more}\"", peer(id, table), size);
+    }
+}
+
+fn peer(id: ConnectionId, table: &Table) -> String {
+    let peer = table
+        .get(id)
+        .and_then(|connection| connection.peer.address());
+    peer.map_or_else(|| "?".to_owned(), |peer| peer.to_string())
+}

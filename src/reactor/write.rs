@@ -1,0 +1,278 @@
+//! Writing: how bytes and frames come into a connection's output. Owns the loan of the output to a callback and the hard
+//! limit; sends nothing, which is the flush's part.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::connection::{ConnectionId, NONE};
+use crate::error::{FrameError, Lost};
+use crate::framing::{Framing, FramingKind};
+use crate::network::{Farewell, Time};
+use crate::outbound::Outbound;
+use crate::timer::TimerId;
+
+use super::Reactor;
+
+/// The unsent bytes of a connection, and how their sending goes on.
+#[derive(Default)]
+pub(crate) struct Unsent {
+    pub(super) queue: Outbound,
+    /// The system took no more; it will say when it does.
+    pub(super) blocked: bool,
+    /// How many bytes were left over in turn `since`: what the hard limit looks at in later turns.
+    pub(super) waiting: usize,
+    pub(super) since: u32,
+    /// When the peer last took something.
+    pub(super) progress: Time,
+    pub(super) stall: Option<TimerId>,
+}
+
+impl Unsent {
+    pub(super) fn len(&self) -> usize {
+        self.queue.len()
+    }
+}
+
+impl Reactor {
+    /// Queues bytes to send on a connection. They leave at the end of the turn at the latest. To a connection that has
+    /// ended, or is ending, nothing is sent; that is counted.
+    pub fn write(&mut self, id: ConnectionId, data: impl AsRef<[u8]>) {
+        let data = data.as_ref();
+        if data.is_empty() || !self.admits_write(id) {
+            return;
+        }
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            self.write_through_layers(id, data);
+        } else {
+            self.output(id).push(data);
+        }
+    }
+
+    /// Queues bytes to send, without a copy if they are 4 KiB or more and no layer changes them.
+    pub fn write_shared(&mut self, id: ConnectionId, data: Bytes) {
+        if data.is_empty() || !self.admits_write(id) {
+            return;
+        }
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            self.write_through_layers(id, &data);
+        } else {
+            self.output(id).push_shared(data);
+        }
+    }
+
+    /// Queues one frame to send, in the envelope of the connection's framing. One that the framing can't encode is not
+    /// sent: logged and counted.
+    pub fn send(&mut self, id: ConnectionId, frame: impl AsRef<[u8]>) {
+        let frame = frame.as_ref();
+        if let Err(error) = self.try_send(id, frame) {
+            self.frame_not_sent(id, frame.len(), &error);
+        }
+    }
+
+    /// Like [`send`](Self::send), and tells of a frame that its framing can't encode.
+    ///
+    /// # Errors
+    /// Why it can't be encoded; nothing is sent then.
+    pub fn try_send(
+        &mut self,
+        id: ConnectionId,
+        frame: impl AsRef<[u8]>,
+    ) -> Result<(), FrameError> {
+        let frame = frame.as_ref();
+        if !self.admits_write(id) {
+            return Ok(());
+        }
+        if self.sends_messages(id) {
+            self.send_message(id, frame);
+            return Ok(());
+        }
+        let framing = self.framing_of(id);
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            let mut encoded = self.pool.take();
+            let result = encode(framing.as_deref(), frame, &mut encoded);
+            if result.is_ok() {
+                self.write_through_layers(id, &encoded);
+            }
+            encoded.clear();
+            self.pool.put(encoded);
+            return result;
+        }
+        let output = self.output(id);
+        let mut tail = output.lend_tail();
+        let result = encode(framing.as_deref(), frame, &mut tail);
+        output.return_tail(tail);
+        result
+    }
+
+    /// Queues bytes that are in their envelope already.
+    pub(crate) fn write_encoded(&mut self, id: ConnectionId, data: Bytes) {
+        if self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.has_layers())
+        {
+            self.write_through_layers(id, &data);
+        } else {
+            self.output(id).push_shared(data);
+        }
+    }
+
+    /// How many bytes wait below the framing.
+    pub(crate) fn sent_bytes(&self, id: ConnectionId) -> usize {
+        let out = self
+            .connections
+            .get(id)
+            .map_or(NONE, |connection| connection.out);
+        self.outs.get(out as usize).map_or(0, Unsent::len)
+    }
+
+    pub(crate) fn frame_not_sent(&mut self, id: ConnectionId, size: usize, error: &FrameError) {
+        self.counters.frames_refused += 1;
+        self.warn(
+            id,
+            format_args!("a frame of {size} bytes was not sent: {error}"),
+        );
+    }
+
+    pub(crate) fn framing_of(&self, id: ConnectionId) -> Option<Rc<FramingKind>> {
+        self.framings.at(self.connections.get(id)?.framing)
+    }
+
+    /// Whether a write to the connection may be queued: it is counted if not. One that comes while more than the hard
+    /// limit was left over from an earlier turn ends the connection: a single large reply is never a matter of luck.
+    pub(crate) fn admits_write(&mut self, id: ConnectionId) -> bool {
+        if self.current.is_some_and(|current| current != id) {
+            self.crossed = true;
+        }
+        let Some(connection) = self
+            .connections
+            .get(id)
+            .filter(|connection| connection.takes_writes())
+        else {
+            self.counters.stale_writes += 1;
+            return false;
+        };
+        let Some(unsent) = self.outs.get(connection.out as usize) else {
+            return true;
+        };
+        if unsent.since == self.turn || unsent.waiting <= self.limits(id).unsent {
+            return true;
+        }
+        let waiting = unsent.waiting;
+        self.counters.too_slow += 1;
+        self.warn(
+            id,
+            format_args!("too slow: {waiting} bytes wait for it, and more was written"),
+        );
+        self.retire(id, Lost::TooSlow, Farewell::Reset.into());
+        false
+    }
+
+    /// The connection's output, which will be flushed in this turn.
+    pub(super) fn output(&mut self, id: ConnectionId) -> &mut Outbound {
+        self.mark_dirty(id);
+        let place = self.output_place(id);
+        &mut self.outs[place].queue
+    }
+
+    fn output_place(&mut self, id: ConnectionId) -> usize {
+        let connection = self
+            .connections
+            .get_mut(id)
+            .expect("only a connection that admits a write has an output");
+        if connection.out == NONE {
+            let unsent = Unsent {
+                queue: Outbound::with_buffer(self.pool.take()),
+                progress: self.now,
+                ..Unsent::default()
+            };
+
+            connection.out =
+                u32::try_from(self.outs.insert(unsent)).expect("fewer outputs than connections");
+        }
+        connection.out as usize
+    }
+
+    /// Lends the output to a callback, with the framing to encode by. `None` if a write has to take the longer way: layers
+    /// are in between, or it may not be queued.
+    #[inline]
+    pub(crate) fn lend_output(
+        &mut self,
+        id: ConnectionId,
+    ) -> Option<(Vec<u8>, Option<Rc<FramingKind>>)> {
+        let connection = self.connections.get(id)?;
+        if !connection.takes_writes() || connection.has_layers() {
+            return None;
+        }
+        if let Some(unsent) = self.outs.get(connection.out as usize)
+            && unsent.since != self.turn
+            && unsent.waiting > self.limits(id).unsent
+        {
+            return None;
+        }
+        let framing = self.framings.at(connection.framing);
+        let place = self.output_place(id);
+        Some((self.outs[place].queue.lend_tail(), framing))
+    }
+
+    /// Takes the output back, which held `before` bytes when it was lent.
+    #[inline]
+    pub(crate) fn return_output(&mut self, id: ConnectionId, out: Vec<u8>, before: usize) {
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let written = out.len() > before;
+        if let Some(unsent) = self.outs.get_mut(connection.out as usize) {
+            unsent.queue.return_tail(out);
+        }
+        if written {
+            self.mark_dirty(id);
+        } else if connection.out != NONE && self.outs[connection.out as usize].len() == 0 {
+            self.release_output(id);
+        }
+    }
+
+    /// Lets go of a connection's output: its buffer goes back to the pool, what was unsent is counted as dropped.
+    pub(super) fn release_output(&mut self, id: ConnectionId) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let place = std::mem::replace(&mut connection.out, NONE);
+        let Some(unsent) = self.outs.try_remove(place as usize) else {
+            return;
+        };
+        self.counters.bytes_dropped += unsent.queue.len() as u64;
+        if let Some(timer) = unsent.stall {
+            self.timers.cancel(timer);
+        }
+        self.pool.put(unsent.queue.into_buffer());
+    }
+}
+
+/// Appends a frame in its envelope; without a framing, as it is.
+pub(crate) fn encode(
+    framing: Option<&FramingKind>,
+    frame: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), FrameError> {
+    match framing {
+        Some(framing) => framing.encode(frame, out),
+        None => {
+            out.extend_from_slice(frame);
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! What a callback may do to its connection. Owns the loan of the connection's output for the length of one callback;
+//! holds no state that outlives it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::address::Address;
+use crate::connection::{ConnectionId, Cutting, Pauses};
+use crate::error::{FrameError, Lost};
+use crate::framing::{Framing, FramingKind};
+use crate::layer::Layer;
+use crate::limits::Limits;
+use crate::network::Time;
+use crate::protocol::{Mode, Protocol, downcast};
+use crate::reactor::Reactor;
+use crate::timer::TimerId;
+
+/// A connection, as its own protocol sees it in a callback.
+///
+/// Nothing here calls user code or the network: what is written is queued and sent at the latest at the end of the turn,
+/// what is closed is told at its end. Writes to a connection that is ending go nowhere and are counted.
+pub struct Transport<'a> {
+    reactor: &'a mut Reactor,
+    id: ConnectionId,
+    /// The connection's output while it is on loan, so that a write is one append.
+    out: Vec<u8>,
+    loan: Loan,
+    /// The connection's framing, for as long as the output is on loan.
+    framing: Option<Rc<FramingKind>>,
+    /// Something happened after which the cutting loop has to look at the connection again.
+    halted: bool,
+    unread: usize,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Loan {
+    /// Not tried since the last settlement.
+    None,
+    /// `out` is the connection's output; it held this many bytes when it was lent.
+    Lent(usize),
+}
+
+impl std::fmt::Debug for Transport<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Transport")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Transport<'a> {
+    pub(crate) fn new(reactor: &'a mut Reactor, id: ConnectionId) -> Self {
+        Self {
+            reactor,
+            id,
+            out: Vec::new(),
+            loan: Loan::None,
+            framing: None,
+            halted: false,
+            unread: 0,
+        }
+    }
+
+    /// The connection's id, with which everybody else can write to it and close it.
+    pub fn id(&self) -> ConnectionId {
+        self.id
+    }
+
+    /// The peer's address, valid also in `connection_lost`.
+    ///
+    /// # Panics
+    /// Never in a callback: a connection that was made has a peer.
+    pub fn peer(&self) -> Address {
+        self.reactor
+            .peer(self.id)
+            .expect("a connection that was made has a peer")
+    }
+
+    /// Our own address, valid also in `connection_lost`. `None` if the system does not tell it any more.
+    pub fn local(&self) -> Option<Address> {
+        self.reactor.local(self.id)
+    }
+
+    /// The reactor: to listen, connect, call later, or reach other connections.
+    pub fn reactor(&mut self) -> &mut Reactor {
+        self.settle();
+        self.halted = true;
+        self.reactor
+    }
+
+    /// Queues bytes to send. Small pieces are gathered; all of it leaves at the end of the turn at the latest.
+    #[inline]
+    pub fn write(&mut self, data: impl AsRef<[u8]>) {
+        let data = data.as_ref();
+        if self.borrow_output() {
+            self.out.extend_from_slice(data);
+        } else {
+            self.reactor.write(self.id, data);
+        }
+    }
+
+    /// Queues bytes to send, without a copy if they are 4 KiB or more.
+    pub fn write_shared(&mut self, data: Bytes) {
+        self.settle();
+        self.reactor.write_shared(self.id, data);
+    }
+
+    /// Queues one frame to send, in the envelope of the connection's framing; without a framing, the bytes as they are.
+    /// A frame that the framing can't encode is not sent: logged and counted.
+    #[inline]
+    pub fn send(&mut self, frame: impl AsRef<[u8]>) {
+        let frame = frame.as_ref();
+        if let Err(error) = self.try_send(frame) {
+            self.reactor.frame_not_sent(self.id, frame.len(), &error);
+        }
+    }
+
+    /// Like [`send`](Self::send), and tells of a frame that its framing can't encode.
+    ///
+    /// # Errors
+    /// Why it can't be encoded; nothing is sent then.
+    #[inline]
+    pub fn try_send(&mut self, frame: impl AsRef<[u8]>) -> Result<(), FrameError> {
+        let frame = frame.as_ref();
+        if self.borrow_output() {
+            match &self.framing {
+                Some(framing) => framing.encode(frame, &mut self.out),
+                None => {
+                    self.out.extend_from_slice(frame);
+                    Ok(())
+                }
+            }
+        } else {
+            self.reactor.try_send(self.id, frame)
+        }
+    }
+
+    /// How many bytes were written and not yet taken by the system.
+    pub fn unsent(&mut self) -> usize {
+        self.settle();
+        self.reactor.unsent(self.id).unwrap_or(0)
+    }
+
+    /// Closes the connection in order: what was written is sent, within [`Limits::close`], then FIN. Nothing is delivered
+    /// any more, and what is written from now on goes nowhere.
+    pub fn lose_connection(&mut self) {
+        let id = self.id;
+        self.reactor().lose_connection(id);
+    }
+
+    /// Sends FIN after what was written, and goes on reading. When the peer ends too, the connection is done.
+    pub fn lose_write_connection(&mut self) {
+        let id = self.id;
+        self.reactor().lose_write_connection(id);
+    }
+
+    /// Ends the connection at once, with RST. What was not sent is dropped, and the peer may lose what it has not read.
+    pub fn abort_connection(&mut self) {
+        let id = self.id;
+        self.reactor().abort_connection(id);
+    }
+
+    /// Stops delivering: not one frame more, also of those received already, until [`resume_reading`](Self::resume_reading).
+    /// A peer that breaks the connection is still noticed; one that ends it in order is heard after resuming.
+    pub fn pause_reading(&mut self) {
+        self.halted = true;
+        self.reactor.pause(self.id, Pauses::ASKED);
+    }
+
+    /// Delivers again.
+    pub fn resume_reading(&mut self) {
+        self.halted = true;
+        self.reactor.resume(self.id, Pauses::ASKED);
+    }
+
+    pub(crate) fn pause_under_pressure(&mut self) {
+        self.halted = true;
+        self.reactor.pause(self.id, Pauses::PRESSURE);
+    }
+
+    pub(crate) fn resume_after_pressure(&mut self) {
+        self.halted = true;
+        self.reactor.resume(self.id, Pauses::PRESSURE);
+    }
+
+    /// From the next byte on, cuts what is received into frames, and sends by [`send`](Self::send) in their envelope.
+    pub fn set_framing(&mut self, framing: impl Framing) {
+        self.settle();
+        self.halted = true;
+        self.reactor.set_framing(self.id, FramingKind::of(framing));
+    }
+
+    /// From the next byte on, delivers bytes as they come. `send` keeps its envelope. Back to frames by
+    /// [`set_framing`](Self::set_framing).
+    pub fn set_raw(&mut self) {
+        self.halted = true;
+        self.reactor.set_cutting(self.id, Cutting::Raw, 0);
+    }
+
+    /// Delivers the next `count` bytes as they come, and frames after that.
+    pub fn expect_raw(&mut self, count: u64) {
+        self.halted = true;
+        self.reactor.set_cutting(
+            self.id,
+            if count == 0 {
+                Cutting::Frames
+            } else {
+                Cutting::Counted
+            },
+            count,
+        );
+    }
+
+    /// After [`expect_raw`](Self::expect_raw): how many raw bytes are still to come, those of the current call not counted.
+    pub fn raw_left(&self) -> Option<u64> {
+        self.reactor.raw_left(self.id)
+    }
+
+    /// Gives back the last `count` bytes of what this callback was given (of a frame: its envelope included). They come
+    /// again in front of what follows: at once if the callback also changes the mode, the framing or the protocol;
+    /// otherwise together with the next bytes. More than was given counts as all of it.
+    pub fn unread(&mut self, count: usize) {
+        self.halted = true;
+        self.unread = count;
+    }
+
+    /// Puts a layer between the wire and this protocol, on top of those that are there. What follows in the input belongs
+    /// to the layer, from the next byte on; what was written before is sent before its first words.
+    pub fn start_layer(&mut self, layer: impl Layer) {
+        self.settle();
+        self.halted = true;
+        self.reactor.start_layer(self.id, Box::new(layer));
+    }
+
+    /// Hands the connection over to another protocol when this callback returns: it is told `connection_made`, then given
+    /// what was received and not delivered. The old protocol is dropped, its timers with it; it hears no more. Framing and
+    /// raw mode begin anew.
+    pub fn switch_protocol(&mut self, protocol: impl Protocol) {
+        self.halted = true;
+        self.reactor.switch_protocol(self.id, Box::new(protocol));
+    }
+
+    /// Changes this connection's limits.
+    pub fn set_limits(&mut self, limits: Limits) {
+        self.settle();
+        self.reactor.set_limits(self.id, limits);
+    }
+
+    /// The reactor's time, read once a turn.
+    pub fn now(&self) -> Time {
+        self.reactor.now()
+    }
+
+    /// Calls `call` with this protocol, `delay` after [`now`](Self::now) or later, unless the connection has ended or
+    /// changed its protocol by then.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use ropewalk::{Protocol, Transport};
+    /// # struct Greeter;
+    /// impl Greeter {
+    ///     fn remind(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.write("still there?\r\n");
+    ///     }
+    /// }
+    /// impl Protocol for Greeter {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.call_later(Duration::from_secs(30), Self::remind);
+    ///     }
+    ///     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    /// }
+    /// ```
+    pub fn call_later<P: Protocol>(
+        &mut self,
+        delay: Duration,
+        call: impl FnOnce(&mut P, &mut Transport<'_>) + 'static,
+    ) -> TimerId {
+        self.reactor.call_protocol_later(self.id, delay, call)
+    }
+
+    /// Calls `call` with this protocol every `interval`. Times that were missed are skipped, not made up for.
+    pub fn call_every<P: Protocol>(
+        &mut self,
+        interval: Duration,
+        mut call: impl FnMut(&mut P, &mut Transport<'_>) + 'static,
+    ) -> TimerId {
+        self.reactor.call_protocol_every(
+            self.id,
+            interval,
+            Box::new(move |protocol: &mut dyn Protocol, transport: &mut Transport<'_>| match downcast::<P>(protocol) {
+                Some(this) => call(this, transport),
+                None => transport.reactor.misdirected::<P>(transport.id),
+            }),
+        )
+    }
+
+    /// Cancels a timer; `false` if it is over.
+    pub fn cancel(&mut self, timer: TimerId) -> bool {
+        self.reactor.cancel(timer)
+    }
+}
+
+/// What the loop does with it.
+impl Transport<'_> {
+    /// Whether `out` is the connection's output now; tries to borrow it.
+    #[inline]
+    fn borrow_output(&mut self) -> bool {
+        matches!(self.loan, Loan::Lent(_)) || self.borrow_output_now()
+    }
+
+    fn borrow_output_now(&mut self) -> bool {
+        let Some((out, framing)) = self.reactor.lend_output(self.id) else {
+            return false;
+        };
+        self.loan = Loan::Lent(out.len());
+        self.out = out;
+        self.framing = framing;
+        true
+    }
+
+    /// Gives the output back: before anything else can look at it, and after the callback.
+    #[inline]
+    pub(crate) fn settle(&mut self) {
+        if let Loan::Lent(before) = self.loan {
+            self.loan = Loan::None;
+            let out = std::mem::take(&mut self.out);
+            self.reactor.return_output(self.id, out, before);
+        }
+    }
+
+    pub(crate) fn is_halted(&self) -> bool {
+        self.halted
+    }
+
+    /// How to cut the next bytes; `None` if none may be delivered.
+    pub(crate) fn mode(&mut self) -> Option<Mode> {
+        self.halted = false;
+        self.reactor.mode(self.id)
+    }
+
+    /// How much of the `given` bytes was given back.
+    pub(crate) fn take_unread(&mut self, given: usize) -> usize {
+        std::mem::take(&mut self.unread).min(given)
+    }
+
+    pub(crate) fn count_raw(&mut self, size: usize) {
+        self.reactor.count_raw(self.id, size);
+    }
+
+    pub(crate) fn counts_as_raw_again(&mut self, back: usize) -> bool {
+        self.reactor.counts_as_raw_again(self.id, back)
+    }
+
+    pub(crate) fn held_limit(&self) -> usize {
+        self.reactor.limits(self.id).held
+    }
+
+    /// Ends the connection for the peer's mistake, after what is owed was sent.
+    pub(crate) fn refuse(&mut self, reason: Lost) {
+        self.settle();
+        self.halted = true;
+        self.reactor.drain(self.id, Some(reason));
+    }
+
+    pub(crate) fn count_bad_frame(&mut self) {
+        self.reactor.counters.bad_frames += 1;
+    }
+
+    /// Begins to skip a refused frame; `false` if its end can't be found.
+    pub(crate) fn skip_frame(&mut self) -> bool {
+        self.halted = true;
+        self.reactor.skip_frame(self.id)
+    }
+
+    pub(crate) fn skipped_frame(&mut self) {
+        self.reactor.set_cutting(self.id, Cutting::Frames, 0);
+    }
+}
+
+impl AsMut<Reactor> for Transport<'_> {
+    fn as_mut(&mut self) -> &mut Reactor {
+        self.reactor()
+    }
+}
