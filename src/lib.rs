@@ -4,6 +4,7 @@
 pub mod framing;
 pub mod layer;
 pub mod network;
+pub mod sim;
 
 mod address;
 mod connection;

@@ -1,0 +1,308 @@
+//! How connections come to be: listening, calling, the backlog, accepting. Owns routes and the handshake; does not
+//! touch the bytes that follow it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use super::{Event, Fabric, LEAST_WINDOW};
+use crate::network::{Farewell, SocketId, Token};
+use crate::sim::choose::Site;
+use crate::sim::errno;
+use crate::sim::host::{HostId, Listener, Socket};
+use crate::sim::link::{End, EndId, Holder, Link, LinkId, Phase, Side};
+use crate::sim::pipe::{Payload, Pipe};
+use crate::sim::trace::What;
+
+/// How often a kernel repeats a call that is not answered, with pauses of 1 s, 2 s, 4 s and so on: Linux gives up after
+/// 127 s.
+const REPEATS: u32 = 6;
+
+/// Where a call leads.
+enum Route {
+    Host(HostId),
+    /// It gets lost without a word.
+    Nowhere,
+    /// Somebody on the way answers that nobody is there.
+    NoHost,
+}
+
+impl Fabric {
+    pub(in crate::sim) fn listen(
+        &mut self,
+        on: HostId,
+        mut address: SocketAddr,
+        backlog: u32,
+        token: Option<Token>,
+    ) -> io::Result<(SocketId, SocketAddr)> {
+        let host = self.host_mut(on);
+        host.check_descriptors()?;
+        if !host.owns(address.ip()) {
+            return Err(errno::error(errno::EADDRNOTAVAIL));
+        }
+        if address.port() == 0 {
+            let free = host.take_port();
+            address.set_port(free.ok_or_else(|| errno::error(errno::EADDRINUSE))?);
+        } else if host.is_taken(address) {
+            return Err(errno::error(errno::EADDRINUSE));
+        } else {
+            host.claim_port(address.port());
+        }
+        let socket = host.insert(Socket::Listener(Listener {
+            address,
+            token,
+            backlog: VecDeque::new(),
+            // `listen(2)` admits one more than it is told.
+            depth: usize::try_from(backlog).map_or(usize::MAX, |n| n.saturating_add(1)),
+            awaits_input: true,
+        }));
+        self.note(on, What::Listens(address));
+        Ok((socket, address))
+    }
+
+    /// Begins a call; the [`Phase`] of its end tells how it goes. Somebody is to hold the end at once.
+    pub(in crate::sim) fn connect(
+        &mut self,
+        from: HostId,
+        mut to: SocketAddr,
+        bind: Option<SocketAddr>,
+    ) -> io::Result<EndId> {
+        if to.ip().is_unspecified() {
+            to.set_ip(loopback(to.ip()));
+        }
+        if self.cut_off.contains(&to.ip()) {
+            return Err(errno::error(errno::ENETUNREACH));
+        }
+        let local = self.claim_local(from, to, bind)?;
+        let id = LinkId(self.next_link);
+        self.next_link += 1;
+        let link = Link::new(
+            [
+                End::new(from, local, to, Holder::Nobody, Phase::Connecting),
+                End::new(from, to, local, Holder::Nobody, Phase::Absent),
+            ],
+            [self.make_pipe(), self.make_pipe()],
+        );
+        self.links.insert(id, link);
+        let end = EndId {
+            link: id,
+            side: Side::Caller,
+        };
+        self.note_end(end, What::Connects { from: local, to });
+        let at = self.arrival();
+        let call = Event::Call {
+            link: id,
+            attempt: 0,
+        };
+        self.queue.push(at, call);
+        Ok(end)
+    }
+
+    fn claim_local(
+        &mut self,
+        from: HostId,
+        to: SocketAddr,
+        bind: Option<SocketAddr>,
+    ) -> io::Result<SocketAddr> {
+        let host = self.host_mut(from);
+        let mut local = bind.unwrap_or_else(|| (host.source_for(to.ip()), 0).into());
+        if !host.owns(local.ip()) || local.is_ipv4() != to.is_ipv4() {
+            return Err(errno::error(errno::EADDRNOTAVAIL));
+        }
+        if local.ip().is_unspecified() {
+            local.set_ip(host.source_for(to.ip()));
+        }
+        if local.port() == 0 {
+            let free = host.take_port();
+            local.set_port(free.ok_or_else(|| errno::error(errno::EADDRNOTAVAIL))?);
+        } else if !host.claim_port(local.port()) {
+            return Err(errno::error(errno::EADDRINUSE));
+        }
+        Ok(local)
+    }
+
+    fn make_pipe(&mut self) -> Pipe {
+        let smaller = |size: usize, halvings: u64| (size >> halvings).max(LEAST_WINDOW.min(size));
+        let buffer = smaller(self.window, self.choose(Site::SendBuffer, 7));
+        let window = smaller(self.window, self.choose(Site::Window, 7));
+        Pipe::new(buffer, window)
+    }
+
+    fn route(&self, from: HostId, to: IpAddr) -> Route {
+        if to.is_loopback() {
+            return Route::Host(from);
+        }
+        if self.holes.contains(&to) {
+            return Route::Nowhere;
+        }
+        let found = self.hosts.iter().position(|host| host.owns(to));
+        found.map_or(Route::NoHost, |host| Route::Host(HostId(host)))
+    }
+
+    /// A call arrives, unless its caller has hung up meanwhile.
+    pub(super) fn call(&mut self, id: LinkId, attempt: u32) {
+        let Some(link) = self.links.get(&id) else {
+            return;
+        };
+        let caller = link.end(Side::Caller);
+        if caller.holder == Holder::Nobody {
+            return self.bury(id);
+        }
+        let (from, local, to) = (caller.host, caller.local, caller.remote);
+        let host = match self.route(from, to.ip()) {
+            Route::Host(host) => host,
+            Route::Nowhere => return self.repeat_call(id, attempt),
+            Route::NoHost => {
+                let at = self.arrival();
+                let error = errno::EHOSTUNREACH;
+                return self.queue.push(at, Event::CallFails { link: id, error });
+            }
+        };
+        let callee = EndId {
+            link: id,
+            side: Side::Callee,
+        };
+        let link = self.links.get_mut(&id).expect("it was there above");
+        link.end_mut(Side::Callee).host = host;
+        let Some(listener) = self.host(host).listener_at(to) else {
+            return self.reset(callee);
+        };
+        if self.enqueue(host, listener, callee) {
+            self.note(host, What::Arrived(local));
+            self.depart(callee, Payload::Welcome);
+        } else {
+            self.note(host, What::Dropped("the backlog is full"));
+            self.repeat_call(id, attempt);
+        }
+    }
+
+    /// Puts a connection in a listener's backlog, if there is room.
+    fn enqueue(&mut self, host: HostId, listener: SocketId, callee: EndId) -> bool {
+        let queue = self
+            .host_mut(host)
+            .listener_mut(listener)
+            .expect("the listener was just found");
+        if queue.backlog.len() >= queue.depth {
+            return false;
+        }
+        queue.backlog.push_back(callee);
+        let awaited = std::mem::replace(&mut queue.awaits_input, false);
+        let link = self.links.get_mut(&callee.link).expect("it calls");
+        let end = link.end_mut(Side::Callee);
+        end.holder = Holder::Backlog;
+        end.phase = Phase::Open;
+        if awaited || self.choose(Site::ExtraEdge, 2) == 1 {
+            self.host_mut(host).mark(listener);
+        }
+        true
+    }
+
+    /// The caller's kernel hears nothing and tries again later.
+    fn repeat_call(&mut self, link: LinkId, attempt: u32) {
+        let pause = Duration::from_secs(1 << attempt);
+        let event = if attempt < REPEATS {
+            Event::Call {
+                link,
+                attempt: attempt + 1,
+            }
+        } else {
+            let error = errno::ETIMEDOUT;
+            Event::CallFails { link, error }
+        };
+        self.queue.push(self.now + pause, event);
+    }
+
+    pub(super) fn call_fails(&mut self, id: LinkId, error: i32) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let end = EndId {
+            link: id,
+            side: Side::Caller,
+        };
+        link.break_end(Side::Caller, error);
+        self.note_end(end, What::Failed(error));
+        self.mark(end);
+        self.bury(id);
+    }
+
+    /// Takes the next connection off a listener's backlog. A kernel finds the descriptor first, so that without one it
+    /// says so even if nothing waits.
+    pub(in crate::sim) fn accept(
+        &mut self,
+        on: HostId,
+        listener: SocketId,
+    ) -> io::Result<(SocketId, SocketAddr)> {
+        let host = self.host_mut(on);
+        host.check_descriptors()?;
+        if let Some(number) = host.injected.accept.pop_front() {
+            return Err(errno::error(number));
+        }
+        let end = self.take_call(on, listener)?;
+        if self.choose(Site::WouldBlock, 2) == 1 {
+            self.put_back(on, listener, end);
+            return Err(errno::would_block());
+        }
+        let socket = Socket::Stream { end, token: None };
+        let socket = self.host_mut(on).insert(socket);
+        self.hold(end, socket);
+        let link = self.link(end.link).expect("it waited");
+        Ok((socket, link.end(end.side).remote))
+    }
+
+    /// Takes a connection off the backlog, without a descriptor for it.
+    pub(in crate::sim) fn take_call(
+        &mut self,
+        on: HostId,
+        listener: SocketId,
+    ) -> io::Result<EndId> {
+        let Some(listener) = self.host_mut(on).listener_mut(listener) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        listener.backlog.pop_front().ok_or_else(|| {
+            listener.awaits_input = true;
+            errno::would_block()
+        })
+    }
+
+    /// Undoes [`take_call`](Self::take_call), and has it told of once more.
+    fn put_back(&mut self, on: HostId, id: SocketId, end: EndId) {
+        let host = self.host_mut(on);
+        if let Some(listener) = host.listener_mut(id) {
+            listener.backlog.push_front(end);
+            host.mark(id);
+        }
+    }
+
+    /// Closes a socket or listener. Who waits in a backlog is reset.
+    pub(in crate::sim) fn close_socket(&mut self, on: HostId, id: SocketId, farewell: Farewell) {
+        let host = self.host_mut(on);
+        match host.remove(id) {
+            Some(Socket::Stream { end, .. }) => self.close(end, farewell),
+            Some(Socket::Listener(listener)) => {
+                host.release_port(listener.address.port());
+                for end in listener.backlog {
+                    self.close(end, Farewell::Reset);
+                }
+            }
+            None => {}
+        }
+    }
+
+    /// Closes all that a host has open.
+    pub(in crate::sim) fn close_all(&mut self, on: HostId) {
+        let open: Vec<_> = self.host(on).sockets().map(|(id, _)| id).collect();
+        for id in open {
+            self.close_socket(on, id, Farewell::Close);
+        }
+    }
+}
+
+/// The loopback address of the same family.
+pub(super) fn loopback(like: IpAddr) -> IpAddr {
+    match like {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    }
+}

@@ -1,0 +1,293 @@
+//! One host: its addresses, its sockets and what is ready on them, its ports and descriptors. Owns the socket table;
+//! does not route between hosts.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::errno;
+use super::link::EndId;
+use super::random::Random;
+use crate::error::NameError;
+use crate::network::{LookupId, Signal, SocketId, Token, Wake};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct HostId(pub(super) usize);
+
+/// Linux's range of ports that the kernel gives out itself.
+const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) name: Rc<str>,
+    pub(super) v4: Ipv4Addr,
+    pub(super) v6: Ipv6Addr,
+    slots: Vec<Option<Slot>>,
+    free: BTreeSet<u32>,
+    listeners: Vec<SocketId>,
+    /// How many descriptors it may have open.
+    pub(super) limit: Option<usize>,
+    /// Sockets that something happened to since they were last told of, in that order, each once.
+    marked: VecDeque<SocketId>,
+    ports: BTreeSet<u16>,
+    next_port: u16,
+    pub(super) injected: Injected,
+    pub(super) signals: Vec<Signal>,
+    pub(super) watches_signals: bool,
+    pub(super) lookups: BTreeSet<LookupId>,
+    pub(super) names: Vec<(LookupId, Result<Vec<IpAddr>, NameError>)>,
+    pub(super) random: Random,
+    pub(super) waker: Arc<Flag>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    socket: Socket,
+    marked: bool,
+}
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Listener(Listener),
+    Stream {
+        end: EndId,
+        /// What its readiness is told under; nothing is told before it is known.
+        token: Option<Token>,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Listener {
+    pub(super) address: SocketAddr,
+    pub(super) token: Option<Token>,
+    pub(super) backlog: VecDeque<EndId>,
+    pub(super) depth: usize,
+    /// The next connection is to be told of.
+    pub(super) awaits_input: bool,
+}
+
+/// Error numbers that the next calls are to fail with.
+#[derive(Debug, Default)]
+pub(super) struct Injected {
+    pub(super) accept: VecDeque<i32>,
+    pub(super) connect: VecDeque<i32>,
+    pub(super) read: VecDeque<i32>,
+    pub(super) write: VecDeque<i32>,
+}
+
+/// A wake-up that waits to be seen.
+#[derive(Debug, Default)]
+pub(super) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(super) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn lower(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+impl Wake for Flag {
+    fn wake(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Host {
+    pub(super) fn new(name: &str, v4: Ipv4Addr, v6: Ipv6Addr, random: Random) -> Self {
+        Self {
+            name: name.into(),
+            v4,
+            v6,
+            slots: Vec::new(),
+            free: BTreeSet::new(),
+            listeners: Vec::new(),
+            limit: None,
+            marked: VecDeque::new(),
+            ports: BTreeSet::new(),
+            next_port: *EPHEMERAL.start(),
+            injected: Injected::default(),
+            signals: Vec::new(),
+            watches_signals: false,
+            lookups: BTreeSet::new(),
+            names: Vec::new(),
+            random,
+            waker: Arc::new(Flag::default()),
+        }
+    }
+
+    /// Whether an address is this host's own: loopback and "any" are on every host.
+    pub(super) fn owns(&self, ip: IpAddr) -> bool {
+        ip.is_loopback() || ip.is_unspecified() || ip == self.v4 || ip == self.v6
+    }
+
+    /// The address to speak to `to` from.
+    pub(super) fn source_for(&self, to: IpAddr) -> IpAddr {
+        match to {
+            IpAddr::V4(ip) if ip.is_loopback() => to,
+            IpAddr::V6(ip) if ip.is_loopback() => to,
+            IpAddr::V4(_) => self.v4.into(),
+            IpAddr::V6(_) => self.v6.into(),
+        }
+    }
+
+    pub(super) fn open_descriptors(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
+        match self.limit {
+            Some(limit) if self.open_descriptors() >= limit => Err(errno::error(errno::EMFILE)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the lowest free number, as descriptors do: so that a number is soon reused.
+    pub(super) fn insert(&mut self, socket: Socket) -> SocketId {
+        let index = self.free.pop_first().unwrap_or_else(|| {
+            self.slots.push(None);
+            u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 sockets")
+        });
+        let id = SocketId(index);
+        if matches!(socket, Socket::Listener(_)) {
+            self.listeners.push(id);
+        }
+        self.slots[index as usize] = Some(Slot {
+            socket,
+            marked: false,
+        });
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: SocketId) -> Option<Socket> {
+        let slot = self.slots.get_mut(id.0 as usize)?.take()?;
+        self.free.insert(id.0);
+        if slot.marked {
+            self.marked.retain(|&other| other != id);
+        }
+        self.listeners.retain(|&other| other != id);
+        Some(slot.socket)
+    }
+
+    pub(super) fn socket(&self, id: SocketId) -> Option<&Socket> {
+        Some(&self.slots.get(id.0 as usize)?.as_ref()?.socket)
+    }
+
+    pub(super) fn socket_mut(&mut self, id: SocketId) -> Option<&mut Socket> {
+        Some(&mut self.slots.get_mut(id.0 as usize)?.as_mut()?.socket)
+    }
+
+    pub(super) fn end_of(&self, id: SocketId) -> Option<EndId> {
+        match self.socket(id)? {
+            Socket::Stream { end, .. } => Some(*end),
+            Socket::Listener(_) => None,
+        }
+    }
+
+    pub(super) fn listener_mut(&mut self, id: SocketId) -> Option<&mut Listener> {
+        match self.socket_mut(id)? {
+            Socket::Listener(listener) => Some(listener),
+            Socket::Stream { .. } => None,
+        }
+    }
+
+    /// All sockets that are open.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = (SocketId, &Socket)> {
+        (0..).zip(&self.slots).filter_map(|(index, slot)| {
+            let slot = slot.as_ref()?;
+            Some((SocketId(index), &slot.socket))
+        })
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = SocketId> {
+        self.listeners.iter().copied()
+    }
+
+    /// Whether a listener can't be bound there, for another is.
+    pub(super) fn is_taken(&self, address: SocketAddr) -> bool {
+        self.listeners().any(|id| match self.socket(id) {
+            Some(Socket::Listener(listener)) => collide(listener.address, address),
+            _ => false,
+        })
+    }
+
+    /// The listener that takes calls to an address.
+    pub(super) fn listener_at(&self, address: SocketAddr) -> Option<SocketId> {
+        self.listeners().find(|&id| match self.socket(id) {
+            Some(Socket::Listener(listener)) => takes(listener.address, address),
+            _ => false,
+        })
+    }
+
+    /// Notes that something happened to a socket, for the next poll to tell.
+    pub(super) fn mark(&mut self, id: SocketId) {
+        let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) else {
+            return;
+        };
+        let (Socket::Stream { token, .. } | Socket::Listener(Listener { token, .. })) =
+            &slot.socket;
+        if token.is_some() && !slot.marked {
+            slot.marked = true;
+            self.marked.push_back(id);
+        }
+    }
+
+    /// Takes the sockets that the next poll is to tell of, in the order of their marks.
+    pub(super) fn take_marked(&mut self) -> Vec<SocketId> {
+        let marked = Vec::from(std::mem::take(&mut self.marked));
+        for id in &marked {
+            if let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) {
+                slot.marked = false;
+            }
+        }
+        marked
+    }
+
+    /// Whether a poll would tell something.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.marked.is_empty()
+            || !self.names.is_empty()
+            || (self.watches_signals && !self.signals.is_empty())
+            || self.waker.is_raised()
+    }
+
+    /// Takes a port that nobody uses.
+    pub(super) fn take_port(&mut self) -> Option<u16> {
+        for _ in EPHEMERAL {
+            let port = self.next_port;
+            self.next_port = match port.checked_add(1) {
+                Some(next) if EPHEMERAL.contains(&next) => next,
+                _ => *EPHEMERAL.start(),
+            };
+            if self.ports.insert(port) {
+                return Some(port);
+            }
+        }
+        None
+    }
+
+    /// Takes this very port.
+    pub(super) fn claim_port(&mut self, port: u16) -> bool {
+        self.ports.insert(port)
+    }
+
+    pub(super) fn release_port(&mut self, port: u16) {
+        self.ports.remove(&port);
+    }
+}
+
+/// Whether a listener on `bound` takes calls to `called`. "Any" is any of its family.
+fn takes(bound: SocketAddr, called: SocketAddr) -> bool {
+    bound.port() == called.port()
+        && bound.is_ipv4() == called.is_ipv4()
+        && (bound.ip() == called.ip() || bound.ip().is_unspecified())
+}
+
+/// Whether two listeners can't be bound at once.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    takes(one, other) || takes(other, one)
+}

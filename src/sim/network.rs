@@ -1,0 +1,222 @@
+//! One simulated host as its reactor sees it. Owns nothing but the handle: every call is a short borrow of the fabric,
+//! over before it returns, and none of them waits.
+
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::errno;
+use super::fabric::Shared;
+use super::host::{HostId, Socket};
+use super::link::{EndId, Phase};
+use super::names::service_port;
+use crate::address::Address;
+use crate::error::NameError;
+use crate::network::{
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId, Time,
+    Token, Wake,
+};
+
+/// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+
+/// The network of one host of a [`World`](super::World).
+pub(super) struct SimNetwork {
+    fabric: Shared,
+    host: HostId,
+}
+
+impl SimNetwork {
+    pub(super) fn new(fabric: Shared, host: HostId) -> Self {
+        Self { fabric, host }
+    }
+
+    fn end_of(&self, socket: SocketId) -> io::Result<EndId> {
+        let end = self.fabric.borrow().host(self.host).end_of(socket);
+        end.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    /// The error that a test has asked for, if any.
+    fn injected(
+        &self,
+        queue: impl FnOnce(&mut super::host::Injected) -> &mut std::collections::VecDeque<i32>,
+    ) -> io::Result<()> {
+        let mut fabric = self.fabric.borrow_mut();
+        let number = queue(&mut fabric.host_mut(self.host).injected).pop_front();
+        number.map_or(Ok(()), |number| Err(errno::error(number)))
+    }
+}
+
+impl Network for SimNetwork {
+    fn poll(&mut self, _timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
+        self.fabric.borrow_mut().poll(self.host, batch);
+        Ok(())
+    }
+
+    fn now(&mut self) -> Time {
+        self.fabric.borrow().now
+    }
+
+    fn wall_clock(&mut self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + EPOCH + self.now().since(Time::START)
+    }
+
+    fn random(&mut self) -> u64 {
+        self.fabric.borrow_mut().host_mut(self.host).random.next()
+    }
+
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: Token,
+    ) -> io::Result<(SocketId, Address)> {
+        let address = tcp(address);
+        let mut fabric = self.fabric.borrow_mut();
+        let (id, bound) = fabric.listen(self.host, address, options.backlog, Some(token))?;
+        Ok((id, bound.into()))
+    }
+
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
+        let (id, peer) = self.fabric.borrow_mut().accept(self.host, listener)?;
+        Ok((id, peer.into()))
+    }
+
+    fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
+        let mut fabric = self.fabric.borrow_mut();
+        let end = fabric.take_call(self.host, listener)?;
+        fabric.close(end, Farewell::Close);
+        Ok(())
+    }
+
+    fn register(&mut self, socket: SocketId, new: Token) -> io::Result<()> {
+        let mut fabric = self.fabric.borrow_mut();
+        let host = fabric.host_mut(self.host);
+        let Some(Socket::Stream { token, .. }) = host.socket_mut(socket) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        *token = Some(new);
+        host.mark(socket);
+        Ok(())
+    }
+
+    fn connect(
+        &mut self,
+        address: &Address,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<SocketId> {
+        self.injected(|injected| &mut injected.connect)?;
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.host(self.host).check_descriptors()?;
+        let bind = options.bind.as_ref().map(tcp);
+        let end = fabric.connect(self.host, tcp(address), bind)?;
+        let token = Some(token);
+        let socket = Socket::Stream { end, token };
+        let socket = fabric.host_mut(self.host).insert(socket);
+        fabric.hold(end, socket);
+        Ok(socket)
+    }
+
+    fn finish_connect(&mut self, socket: SocketId) -> io::Result<bool> {
+        let end = self.end_of(socket)?;
+        let phase = self.fabric.borrow().phase(end);
+        match phase {
+            Phase::Connecting => Ok(false),
+            Phase::Open => Ok(true),
+            Phase::Absent | Phase::Broken => {
+                let error = self.take_error(socket);
+                Err(error.unwrap_or_else(|| errno::error(errno::ENOTCONN)))
+            }
+        }
+    }
+
+    fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received> {
+        self.injected(|injected| &mut injected.read)?;
+        let end = self.end_of(socket)?;
+        self.fabric.borrow_mut().read(end, buffer)
+    }
+
+    fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.injected(|injected| &mut injected.write)?;
+        let end = self.end_of(socket)?;
+        self.fabric.borrow_mut().write(end, pieces)
+    }
+
+    fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
+        let end = self.end_of(socket)?;
+        self.fabric.borrow_mut().shut_down(end)
+    }
+
+    fn take_error(&mut self, socket: SocketId) -> Option<io::Error> {
+        let end = self.end_of(socket).ok()?;
+        self.fabric.borrow_mut().take_error(end).map(errno::error)
+    }
+
+    fn local_address(&self, socket: SocketId) -> io::Result<Address> {
+        let fabric = self.fabric.borrow();
+        if let Some(Socket::Listener(listener)) = fabric.host(self.host).socket(socket) {
+            return Ok(listener.address.into());
+        }
+        let end = self.end_of(socket)?;
+        let link = fabric.link(end.link);
+        let local = link.map(|link| link.end(end.side).local.into());
+        local.ok_or_else(|| errno::error(errno::ENOTCONN))
+    }
+
+    fn close(&mut self, socket: SocketId, farewell: Farewell) {
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.close_socket(self.host, socket, farewell);
+    }
+
+    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
+        let mut fabric = self.fabric.borrow_mut();
+        if fabric.names.outcome(host) == Some(Err(NameError::Busy)) {
+            return Err(NameError::Busy);
+        }
+        fabric.look_up(self.host, lookup, host);
+        Ok(())
+    }
+
+    fn cancel_look_up(&mut self, lookup: LookupId) {
+        let mut fabric = self.fabric.borrow_mut();
+        let host = fabric.host_mut(self.host);
+        host.lookups.remove(&lookup);
+        host.names.retain(|(other, _)| *other != lookup);
+    }
+
+    fn service_port(&mut self, service: &str) -> Option<u16> {
+        service_port(service)
+    }
+
+    fn watch_signals(&mut self) -> io::Result<()> {
+        self.fabric.borrow_mut().host_mut(self.host).watches_signals = true;
+        Ok(())
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        self.fabric.borrow().host(self.host).waker.clone()
+    }
+
+    fn descriptor_limit(&self) -> Option<usize> {
+        self.fabric.borrow().host(self.host).limit
+    }
+}
+
+/// The kernel closes what a process leaves open.
+impl Drop for SimNetwork {
+    fn drop(&mut self) {
+        // A panic inside the fabric may be what drops it.
+        let Ok(mut fabric) = self.fabric.try_borrow_mut() else {
+            return;
+        };
+        fabric.close_all(self.host);
+    }
+}
+
+fn tcp(address: &Address) -> SocketAddr {
+    match address {
+        Address::Tcp(address) => *address,
+    }
+}

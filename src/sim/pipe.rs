@@ -1,0 +1,343 @@
+//! One direction of a TCP stream, from its sender's buffer over what is in flight to its receiver's buffer. Owns the
+//! bytes and the window between the two; knows neither sockets nor clocks.
+//!
+//! ```text
+//!   write ─► unsent (≤ buffer) ─► flight ─► arrived ─► read
+//!                       flight + arrived ≤ window
+//! ```
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::network::Time;
+
+/// While bytes wait for the window, writes smaller than this are joined, as a kernel would.
+const JOINED_BELOW: usize = 4096;
+
+#[derive(Debug)]
+pub(super) struct Pipe {
+    sending: Sending,
+    unsent: VecDeque<Bytes>,
+    /// Small writes that wait behind `unsent`. Invariant: empty if `unsent` is.
+    joined: BytesMut,
+    unsent_size: usize,
+    buffer: usize,
+    /// How much more may be put in flight.
+    credit: usize,
+    flight: VecDeque<Segment>,
+    /// When the last segment put in flight will be delivered: none overtakes it.
+    last_delivery: Time,
+    arrived: VecDeque<Bytes>,
+    arrived_size: usize,
+    receiving: Receiving,
+    window: usize,
+    /// Read, but not yet told to the sender as new credit.
+    owed: usize,
+}
+
+/// The sender's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    Open,
+    /// FIN follows what is unsent.
+    Ending,
+    /// FIN is on its way or there.
+    Ended,
+    /// RST, in one direction or the other: nothing is sent any more.
+    Broken,
+}
+
+/// The receiver's side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Receiving {
+    Open,
+    /// FIN has arrived.
+    Ended,
+    /// RST has arrived.
+    Broken,
+}
+
+/// What is in flight is an object, so that faults can act on it.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) deliver_at: Time,
+    pub(super) payload: Payload,
+}
+
+#[derive(Debug)]
+pub(super) enum Payload {
+    /// The listener's side has taken the connection.
+    Welcome,
+    Data(Bytes),
+    Fin,
+    Rst,
+}
+
+impl Pipe {
+    pub(super) fn new(buffer: usize, window: usize) -> Self {
+        Self {
+            sending: Sending::Open,
+            unsent: VecDeque::new(),
+            joined: BytesMut::new(),
+            unsent_size: 0,
+            buffer,
+            credit: window,
+            flight: VecDeque::new(),
+            last_delivery: Time::START,
+            arrived: VecDeque::new(),
+            arrived_size: 0,
+            receiving: Receiving::Open,
+            window,
+            owed: 0,
+        }
+    }
+
+    pub(super) fn sending(&self) -> Sending {
+        self.sending
+    }
+
+    pub(super) fn receiving(&self) -> Receiving {
+        self.receiving
+    }
+
+    /// How much the sender's buffer would take.
+    pub(super) fn room(&self) -> usize {
+        self.buffer.saturating_sub(self.unsent_size)
+    }
+
+    /// Whether there is room enough to tell the sender of it: a third of the buffer, as on Linux, so that it is not
+    /// woken for every few bytes.
+    pub(super) fn is_roomy(&self) -> bool {
+        self.room() >= self.buffer.div_ceil(3)
+    }
+
+    /// Peers in scripts never block: their buffer has no bound.
+    pub(super) fn lift_bound(&mut self) {
+        self.buffer = usize::MAX;
+    }
+
+    pub(super) fn push(&mut self, data: Bytes) {
+        self.unsent_size += data.len();
+        if self.unsent.is_empty() {
+            self.unsent.push_back(data);
+        } else if data.len() < JOINED_BELOW {
+            self.joined.extend_from_slice(&data);
+        } else {
+            self.unjoin();
+            self.unsent.push_back(data);
+        }
+    }
+
+    /// FIN after what is unsent.
+    pub(super) fn finish(&mut self) {
+        if self.sending == Sending::Open {
+            self.sending = Sending::Ending;
+        }
+    }
+
+    /// Nothing is sent any more; what was not in flight is gone.
+    pub(super) fn break_off(&mut self) {
+        self.sending = Sending::Broken;
+        self.unsent.clear();
+        self.joined.clear();
+        self.unsent_size = 0;
+    }
+
+    /// The size of what could be put in flight as one segment.
+    pub(super) fn sendable(&self) -> usize {
+        self.unsent
+            .front()
+            .map_or(0, |first| first.len().min(self.credit))
+    }
+
+    /// Takes `size` bytes of what is [`sendable`](Self::sendable).
+    pub(super) fn cut(&mut self, size: usize) -> Bytes {
+        let first = self
+            .unsent
+            .front_mut()
+            .expect("only what is sendable is cut");
+        let data = first.split_to(size);
+        if first.is_empty() {
+            self.unsent.pop_front();
+        }
+        self.credit -= size;
+        self.unsent_size -= size;
+        if self.unsent.is_empty() {
+            self.unjoin();
+        }
+        data
+    }
+
+    /// Takes the FIN to send, if it is its turn.
+    pub(super) fn take_fin(&mut self) -> bool {
+        let due = self.sending == Sending::Ending && self.unsent.is_empty();
+        if due {
+            self.sending = Sending::Ended;
+        }
+        due
+    }
+
+    /// Puts a segment in flight, to be delivered at `at` or when the one before it is. Returns when.
+    pub(super) fn depart(&mut self, payload: Payload, at: Time) -> Time {
+        self.last_delivery = self.last_delivery.max(at);
+        self.flight.push_back(Segment {
+            deliver_at: self.last_delivery,
+            payload,
+        });
+        self.last_delivery
+    }
+
+    pub(super) fn land(&mut self) -> Option<Segment> {
+        self.flight.pop_front()
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        !self.flight.is_empty()
+    }
+
+    pub(super) fn deliver(&mut self, data: Bytes) {
+        self.arrived_size += data.len();
+        self.arrived.push_back(data);
+    }
+
+    pub(super) fn deliver_fin(&mut self) {
+        if self.receiving == Receiving::Open {
+            self.receiving = Receiving::Ended;
+        }
+    }
+
+    pub(super) fn deliver_rst(&mut self) {
+        if self.receiving == Receiving::Open {
+            self.receiving = Receiving::Broken;
+        }
+    }
+
+    /// How much waits to be read.
+    pub(super) fn waiting(&self) -> usize {
+        self.arrived_size
+    }
+
+    /// How much of it came as one segment.
+    pub(super) fn waiting_first(&self) -> usize {
+        self.arrived.front().map_or(0, Bytes::len)
+    }
+
+    /// Reads the first `size` bytes of the first segment, without a copy.
+    pub(super) fn lend(&mut self, size: usize) -> Bytes {
+        let first = self.arrived.front_mut().expect("only what waits is lent");
+        let data = first.split_to(size);
+        if first.is_empty() {
+            self.arrived.pop_front();
+        }
+        self.arrived_size -= size;
+        self.owed += size;
+        data
+    }
+
+    /// Reads into all of `buffer`, which is not longer than what waits.
+    pub(super) fn fill(&mut self, mut buffer: &mut [u8]) {
+        while !buffer.is_empty() {
+            let data = self.lend(self.waiting_first().min(buffer.len()));
+            let (filled, rest) = std::mem::take(&mut buffer).split_at_mut(data.len());
+            filled.copy_from_slice(&data);
+            buffer = rest;
+        }
+    }
+
+    /// The credit to tell the sender of, if it is worth telling: as on Linux not each few bytes, but always once all
+    /// is read, or a stalled sender would never hear.
+    pub(super) fn take_owed(&mut self) -> Option<usize> {
+        let worth = self.owed > 0 && (self.arrived.is_empty() || self.owed * 4 >= self.window);
+        worth.then(|| std::mem::take(&mut self.owed))
+    }
+
+    pub(super) fn grant(&mut self, credit: usize) {
+        self.credit += credit;
+    }
+
+    /// Whether the sender waits for the window.
+    pub(super) fn is_stalled(&self) -> bool {
+        !self.unsent.is_empty()
+    }
+
+    fn unjoin(&mut self) {
+        if !self.joined.is_empty() {
+            self.unsent.push_back(self.joined.split().freeze());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn send(pipe: &mut Pipe) -> Vec<u8> {
+        let mut sent = Vec::new();
+        while pipe.sendable() > 0 {
+            let data = pipe.cut(pipe.sendable());
+            sent.extend_from_slice(&data);
+            pipe.deliver(data);
+        }
+        sent
+    }
+
+    #[test]
+    fn the_window_holds_back_what_is_not_read() {
+        let mut pipe = Pipe::new(8, 4);
+        pipe.push(Bytes::from_static(b"abcdef"));
+        assert_eq!(send(&mut pipe), b"abcd");
+        assert_eq!(pipe.room(), 6);
+        assert!(pipe.is_stalled());
+        assert_eq!(pipe.lend(3), "abc");
+        assert_eq!(pipe.take_owed(), Some(3));
+        pipe.grant(3);
+        assert_eq!(send(&mut pipe), b"ef");
+        assert_eq!(pipe.waiting(), 3);
+    }
+
+    #[test]
+    fn small_writes_are_joined_while_they_wait() {
+        let mut pipe = Pipe::new(usize::MAX, 2);
+        for piece in [&b"ab"[..], b"c", b"d"] {
+            pipe.push(Bytes::from_static(piece));
+        }
+        assert_eq!(send(&mut pipe), b"ab");
+        pipe.grant(2);
+        assert_eq!(pipe.sendable(), 2);
+        assert_eq!(send(&mut pipe), b"cd");
+        assert!(!pipe.is_stalled());
+    }
+
+    #[test]
+    fn fin_waits_for_what_is_unsent() {
+        let mut pipe = Pipe::new(8, 1);
+        pipe.push(Bytes::from_static(b"ab"));
+        pipe.finish();
+        send(&mut pipe);
+        assert!(!pipe.take_fin());
+        pipe.grant(1);
+        send(&mut pipe);
+        assert!(pipe.take_fin());
+        assert!(!pipe.take_fin());
+    }
+
+    #[test]
+    fn a_read_may_join_segments_and_end_inside_one() {
+        let mut pipe = Pipe::new(8, 8);
+        pipe.deliver(Bytes::from_static(b"abc"));
+        pipe.deliver(Bytes::from_static(b"def"));
+        let mut buffer = [0; 4];
+        pipe.fill(&mut buffer);
+        assert_eq!(&buffer, b"abcd");
+        assert_eq!(pipe.waiting(), 2);
+    }
+
+    #[test]
+    fn nothing_overtakes() {
+        let mut pipe = Pipe::new(8, 8);
+        let (early, late) = (Time::from_nanos(1), Time::from_nanos(2));
+        assert_eq!(pipe.depart(Payload::Fin, late), late);
+        assert_eq!(pipe.depart(Payload::Rst, early), late);
+    }
+}
