@@ -60,9 +60,9 @@ pub(super) enum Receiving {
 
 /// What is in flight is an object, so that faults can act on it.
 #[derive(Debug)]
-pub(super) struct Segment {
-    pub(super) deliver_at: Time,
-    pub(super) payload: Payload,
+struct Segment {
+    deliver_at: Time,
+    payload: Payload,
 }
 
 #[derive(Debug)]
@@ -188,8 +188,10 @@ impl Pipe {
         self.last_delivery
     }
 
-    pub(super) fn land(&mut self) -> Option<Segment> {
-        self.flight.pop_front()
+    /// Takes the first segment in flight, if it is there by `now`.
+    pub(super) fn land(&mut self, now: Time) -> Option<Payload> {
+        let first = self.flight.front()?;
+        (first.deliver_at <= now).then(|| self.flight.pop_front().expect("it has a first").payload)
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
@@ -339,5 +341,7 @@ mod tests {
         let (early, late) = (Time::from_nanos(1), Time::from_nanos(2));
         assert_eq!(pipe.depart(Payload::Fin, late), late);
         assert_eq!(pipe.depart(Payload::Rst, early), late);
+        assert!(pipe.land(early).is_none());
+        assert!(matches!(pipe.land(late), Some(Payload::Fin)));
     }
 }

@@ -12,12 +12,12 @@ impl Fabric {
         let Some(link) = self.links.get_mut(&id.link) else {
             return;
         };
-        let Some(segment) = link.inbound_mut(id.side).land() else {
+        let Some(payload) = link.inbound_mut(id.side).land(self.now) else {
             return;
         };
         match link.end(id.side).holder {
-            Holder::Nobody => self.arrive_at_nobody(id, segment.payload),
-            _ => self.arrive_at_holder(id, segment.payload),
+            Holder::Nobody => self.arrive_at_nobody(id, payload),
+            _ => self.arrive_at_holder(id, payload),
         }
         self.bury(id.link);
     }

@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 use super::Fabric;
 use super::calls::loopback;
@@ -20,7 +20,7 @@ pub(in crate::sim) struct PeerState {
     pub(in crate::sim) name: Rc<str>,
     pub(in crate::sim) end: EndId,
     /// What has come and was not yet expected.
-    pub(in crate::sim) received: Vec<u8>,
+    pub(in crate::sim) received: BytesMut,
     pub(in crate::sim) ending: Ending,
     appetite: Appetite,
 }
@@ -81,7 +81,7 @@ impl Fabric {
         self.peers.push(PeerState {
             name: format!("peer{}", peer.0 + 1).into(),
             end,
-            received: Vec::new(),
+            received: BytesMut::new(),
             ending: Ending::NotYet,
             appetite: Appetite::Reads,
         });
