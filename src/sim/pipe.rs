@@ -247,10 +247,10 @@ impl Pipe {
         }
     }
 
-    /// The credit to tell the sender of, if it is worth telling: as on Linux not each few bytes, but always once all
-    /// is read, or a stalled sender would never hear.
+    /// The credit to tell the sender of, once it is worth telling: not each few bytes. A sender that waits for it is told
+    /// at the latest when all is read, for then the whole window is owed.
     pub(super) fn take_owed(&mut self) -> Option<usize> {
-        let worth = self.owed > 0 && (self.arrived.is_empty() || self.owed * 4 >= self.window);
+        let worth = self.owed > 0 && self.owed * 4 >= self.window;
         worth.then(|| std::mem::take(&mut self.owed))
     }
 

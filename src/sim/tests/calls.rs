@@ -126,6 +126,28 @@ fn a_closed_listener_frees_its_address_and_resets_who_waits() {
 }
 
 #[test]
+fn a_local_port_is_free_again_once_its_connection_is_over() {
+    let mut bench = Bench::tame();
+    let listener = bench.listen("10.0.0.1:80");
+    let options = ConnectOptions {
+        bind: Some(address("10.0.0.2:5000")),
+        ..ConnectOptions::default()
+    };
+    let to = address("10.0.0.1:80");
+    let caller = bench.client.connect(&to, &options, CALLER).unwrap();
+    bench.settle();
+    let (callee, peer) = bench.server.accept(listener).unwrap();
+    assert_eq!(peer, address("10.0.0.2:5000"));
+    assert_eq!(bench.client.local_address(caller).unwrap(), peer);
+    let error = bench.client.connect(&to, &options, CALLER).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+    bench.client.close(caller, Farewell::Close);
+    bench.server.close(callee, Farewell::Close);
+    bench.settle();
+    bench.client.connect(&to, &options, CALLER).unwrap();
+}
+
+#[test]
 fn descriptors_run_out() {
     let mut bench = Bench::tame();
     let listener = bench.listen("10.0.0.1:80");

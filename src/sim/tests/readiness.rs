@@ -109,6 +109,41 @@ fn closing_forgets_what_was_to_be_told() {
 }
 
 #[test]
+fn a_reused_socket_inherits_nothing() {
+    let mut bench = Bench::tame();
+    let (caller, callee) = bench.pair();
+    write(&mut bench.client, caller, b"for the old one");
+    bench.connect("10.0.0.1:80");
+    bench.settle();
+    bench.server.close(callee, Farewell::Close);
+    let (reused, _) = bench.server.accept(SocketId(0)).unwrap();
+    assert_eq!(reused, callee);
+    bench.server.register(reused, CALLEE).unwrap();
+    assert_eq!(words(&mut bench.server, CALLEE), "writable");
+    assert_eq!(read(&mut bench.server, reused), "WouldBlock");
+}
+
+#[test]
+fn whatever_the_order_and_size_of_batches_all_are_told() {
+    for seed in 0..200 {
+        let mut bench = Bench::new(seed, Faults::Unnoticeable);
+        bench.listen("10.0.0.1:80");
+        let options = ConnectOptions::default();
+        let to = address("10.0.0.1:80");
+        for token in 0..10 {
+            bench.client.connect(&to, &options, Token(token)).unwrap();
+        }
+        bench.settle();
+        let mut told = std::collections::BTreeSet::new();
+        for _ in 0..100 {
+            let ready = poll(&mut bench.client);
+            told.extend(ready.iter().map(|ready| ready.token));
+        }
+        assert_eq!(told.len(), 10, "seed {seed}");
+    }
+}
+
+#[test]
 fn the_wall_clock_runs_with_the_world() {
     let mut bench = Bench::tame();
     let start = bench.server.wall_clock();
