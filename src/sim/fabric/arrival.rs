@@ -82,8 +82,14 @@ impl Fabric {
             self.pump(peer);
             return;
         }
-        let awaited = std::mem::replace(&mut end.awaits_input, false);
-        if awaited || news == News::Change || self.choose(Site::ExtraEdge, 2) == 1 {
+        let told = match news {
+            News::Change => true,
+            News::Input => {
+                let awaited = std::mem::replace(&mut end.awaits_input, false);
+                awaited || self.choose(Site::ExtraEdge, 2) == 1
+            }
+        };
+        if told {
             self.mark(id);
         }
     }

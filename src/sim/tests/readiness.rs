@@ -56,6 +56,17 @@ fn registering_tells_what_is_ready_already() {
 }
 
 #[test]
+fn the_first_input_is_told_to_who_never_read() {
+    let mut bench = Bench::tame();
+    let (caller, callee) = bench.pair();
+    write(&mut bench.client, caller, b"there");
+    write(&mut bench.server, callee, b"here");
+    bench.settle();
+    assert_eq!(words(&mut bench.server, CALLEE), "readable writable");
+    assert_eq!(words(&mut bench.client, CALLER), "readable writable");
+}
+
+#[test]
 fn a_listener_is_told_again_only_after_it_was_emptied() {
     let mut bench = Bench::tame();
     let listener = bench.listen("10.0.0.1:80");
