@@ -11,7 +11,7 @@ use super::fabric::{Fabric, Shared};
 use super::faults::Faults;
 use super::host::HostId;
 use super::network::SimNetwork;
-use crate::network::Time;
+use crate::network::{Network, Time};
 use crate::reactor::{Reactor, Stepper};
 
 /// After so many turns without the clock moving, a world is taken to be going in circles.
@@ -90,7 +90,10 @@ impl World {
     pub fn host<R>(&self, name: &str, setup: impl FnOnce(&mut Reactor) -> crate::Result<R>) -> R {
         assert!(self.find(name).is_none(), "there is a host {name} already");
         let host = self.fabric().borrow_mut().host_named(name);
-        let network = SimNetwork::new(self.fabric().clone(), host);
+        let mut network = SimNetwork::new(self.fabric().clone(), host);
+        // A world stands in for `run`, which is the one to listen to signals.
+        let watched = network.watch_signals();
+        watched.expect("a simulated host has signals");
         let mut reactor = Reactor::on(Box::new(network));
         let outcome = setup(&mut reactor);
         let machine = Machine {

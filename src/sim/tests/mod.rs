@@ -4,6 +4,7 @@ mod calls;
 mod chunks;
 mod kernel;
 mod readiness;
+mod world;
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
