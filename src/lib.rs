@@ -4,6 +4,7 @@
 pub mod framing;
 pub mod layer;
 pub mod network;
+pub mod testing;
 
 mod address;
 mod connection;

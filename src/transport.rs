@@ -330,6 +330,14 @@ impl Transport<'_> {
         }
     }
 
+    /// Puts something around the protocol that is about to take over.
+    pub(crate) fn wrap_successor(
+        &mut self,
+        wrap: impl FnOnce(Box<dyn Protocol>) -> Box<dyn Protocol>,
+    ) {
+        self.reactor.wrap_successor(self.id, wrap);
+    }
+
     pub(crate) fn is_halted(&self) -> bool {
         self.halted
     }

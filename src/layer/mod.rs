@@ -69,6 +69,44 @@ impl fmt::Debug for dyn Layer {
     }
 }
 
+impl Layer for Box<dyn Layer> {
+    fn start(&mut self, down: &mut Vec<u8>) {
+        (**self).start(down);
+    }
+
+    fn receive(&mut self, wire: &[u8], up: &mut Up, down: &mut Vec<u8>) -> Result<(), Lost> {
+        (**self).receive(wire, up, down)
+    }
+
+    fn send(&mut self, plain: &[u8], down: &mut Vec<u8>) {
+        (**self).send(plain, down);
+    }
+
+    fn has_messages(&self) -> bool {
+        (**self).has_messages()
+    }
+
+    fn send_message(&mut self, message: &[u8], down: &mut Vec<u8>) {
+        (**self).send_message(message, down);
+    }
+
+    fn finish(&mut self, down: &mut Vec<u8>) {
+        (**self).finish(down);
+    }
+
+    fn wire_ended(&mut self, up: &mut Up) -> Result<(), Lost> {
+        (**self).wire_ended(up)
+    }
+
+    fn ended(&self) -> bool {
+        (**self).ended()
+    }
+
+    fn is_ready(&self) -> bool {
+        (**self).is_ready()
+    }
+}
+
 /// What a layer hands upwards: bytes, and whole messages, in order.
 #[derive(Debug, Default)]
 pub struct Up {

@@ -317,4 +317,20 @@ impl Reactor {
             _ => self.discard(protocol),
         }
     }
+
+    /// Puts something around the protocol that is about to take over, if one is.
+    pub(crate) fn wrap_successor(
+        &mut self,
+        id: ConnectionId,
+        wrap: impl FnOnce(Box<dyn Protocol>) -> Box<dyn Protocol>,
+    ) {
+        if let Some(rare) = self
+            .connections
+            .get_mut(id)
+            .and_then(|connection| connection.rare.as_mut())
+            && let Some(successor) = rare.successor.take()
+        {
+            rare.successor = Some(wrap(successor));
+        }
+    }
 }
