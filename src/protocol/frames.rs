@@ -60,6 +60,11 @@ impl Held {
         self.scanned = 0;
     }
 
+    /// All but the last `size` bytes are done with.
+    pub(crate) fn keep_last(&mut self, size: usize) {
+        self.advance(self.rest().len() - size);
+    }
+
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.bytes
     }
@@ -175,6 +180,10 @@ fn raw<P: Protocol + ?Sized>(
     input: &mut Input<'_>,
     left: u64,
 ) -> Step {
+    if !input.held.is_empty() {
+        // Given back before: it comes again together with the new bytes.
+        input.hold_rest();
+    }
     let data = input.data();
     let size = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
     if size == 0 {
@@ -184,17 +193,11 @@ fn raw<P: Protocol + ?Sized>(
     protocol.data_received(transport, &data[..size]);
     let back = transport.take_unread(size);
     input.advance(size - back);
-    if back == 0 || !transport.counts_as_raw_again(back) {
+    if back == 0 || transport.has_changed() || !transport.counts_as_raw_again(back) {
         return Step::Again;
     }
-    // Given back without a change of mode: it comes again in front of what follows, when there is something new.
-    let news = input.at < input.chunk.len() && !input.held.is_empty();
     input.hold_rest();
-    if news {
-        refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Again)
-    } else {
-        Step::Starved
-    }
+    refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
 }
 
 fn cut_lines<P: Protocol + ?Sized>(
@@ -219,7 +222,7 @@ fn cut_lines<P: Protocol + ?Sized>(
     input.at += consumed;
     match stop {
         Stop::Halted => {
-            input.at -= transport.take_unread(last);
+            input.at -= transport.take_unread_frame(last);
             Step::Again
         }
         Stop::TooLong => refuse(
@@ -246,7 +249,7 @@ fn cut_held_line<P: Protocol + ?Sized>(
     match lines.next(input.held.rest(), input.held.scanned) {
         Found::Frame { body, size } => {
             protocol.frame_received(transport, &input.held.rest()[body]);
-            let back = transport.take_unread(size);
+            let back = transport.take_unread_frame(size);
             input.held.advance(size - back);
             Step::Again
         }
@@ -291,7 +294,7 @@ fn cut_others<P: Protocol + ?Sized>(
                 );
             }
             protocol.frame_received(transport, &data[body]);
-            let back = transport.take_unread(size);
+            let back = transport.take_unread_frame(size);
             input.advance(size - back);
             Step::Again
         }
