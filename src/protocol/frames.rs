@@ -228,6 +228,7 @@ fn cut_lines<P: Protocol + ?Sized>(
         Stop::TooLong => refuse(
             protocol,
             transport,
+            input,
             &FrameError::TooLong {
                 limit: lines.longest(),
             },
@@ -253,7 +254,7 @@ fn cut_held_line<P: Protocol + ?Sized>(
             input.held.advance(size - back);
             Step::Again
         }
-        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::Broken(error) => refuse(protocol, transport, input, &error),
         Found::More { scanned } => {
             if input.at == input.chunk.len() {
                 input.held.scanned = scanned;
@@ -290,6 +291,7 @@ fn cut_others<P: Protocol + ?Sized>(
                 return refuse(
                     protocol,
                     transport,
+                    input,
                     &FrameError::Malformed("the framing lost its place"),
                 );
             }
@@ -298,7 +300,7 @@ fn cut_others<P: Protocol + ?Sized>(
             input.advance(size - back);
             Step::Again
         }
-        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::Broken(error) => refuse(protocol, transport, input, &error),
         Found::More { scanned } => {
             let news = input.at < input.chunk.len() && !input.held.is_empty();
             if input.held.is_empty() {
@@ -334,9 +336,12 @@ fn refuse_beyond_limit<P: Protocol + ?Sized>(
 fn refuse<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
     error: &FrameError,
 ) -> Step {
     transport.count_bad_frame();
+    // Whoever goes on from here may be another framing, or another protocol's.
+    input.held.rescan();
     match protocol.frame_refused(transport, error) {
         Refusal::Skip if transport.skip_frame() => {}
         _ => transport.refuse(Lost::BadFrame(error.clone())),
