@@ -6,10 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use ropewalk::testing::{self, Wire};
-use ropewalk::{
-    FrameError, Framing, LineReceiver, Lines, Lost, Protocol, Refusal, Transport, UnfinishedLine,
-};
+use ropewalk::testing;
+use ropewalk::{FrameError, LineReceiver, Lines, Lost, Refusal, Transport, UnfinishedLine};
 
 /// What a receiver has heard. Raw bytes are one run, for their portions are the network's affair.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +52,8 @@ impl Obedient {
 
     fn hears_raw(&self, data: &[u8]) {
         let text = data.escape_ascii().to_string();
-        match self.heard.borrow_mut().last_mut() {
-            Some(Raw(run)) => return run.push_str(&text),
-            _ => {}
+        if let Some(Raw(run)) = self.heard.borrow_mut().last_mut() {
+            return run.push_str(&text);
         }
         self.hears(Raw(text));
     }
@@ -203,160 +200,151 @@ proptest! {
     }
 }
 
-/// Cuts a length byte and a body by hand: a raw receiver that gives back what it can't use yet.
-struct Prefixed {
-    body: bool,
-    bodies: Vec<String>,
+/// The recorded answers of Python's `readline()`; `tests/vectors/readline.py` made them.
+const READLINE: &str = include_str!("vectors/readline.txt");
+
+fn from_hex(hex: &str) -> Vec<u8> {
+    let digit = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("the vectors are in hex");
+    (0..hex.len()).step_by(2).map(digit).collect()
 }
 
-impl Protocol for Prefixed {
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        if !self.body {
-            self.body = true;
-            transport.expect_raw(u64::from(data[0]));
-            transport.unread(data.len() - 1);
-            return;
-        }
-        self.bodies.push(data.escape_ascii().to_string());
-        if transport.raw_left().is_none() {
-            self.body = false;
-        }
+/// Keeps its lines.
+struct Keeps {
+    lines: Lines,
+    kept: Rc<RefCell<Vec<Vec<u8>>>>,
+}
+
+impl LineReceiver for Keeps {
+    fn lines(&self) -> Lines {
+        self.lines.clone()
+    }
+
+    fn line_received(&mut self, _: &mut Transport<'_>, line: &[u8]) {
+        self.kept.borrow_mut().push(line.to_vec());
     }
 }
 
-#[test]
-fn bytes_given_back_count_among_those_expected_raw() {
-    let mut wire = testing::connect(Prefixed {
-        body: false,
-        bodies: Vec::new(),
+fn keep(lines: &Lines, stream: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let kept = Rc::default();
+    let mut wire = testing::connect(Keeps {
+        lines: lines.clone(),
+        kept: Rc::clone(&kept),
     });
-    wire.receives(b"\x03abc\x02de\x01");
-    wire.receives(b"f");
-    let bodies = wire.protocol(|this, _| this.bodies.join(" "));
-    assert_eq!(bodies, "abc de f");
+    wire.receives_in_pieces(stream, size).ends();
+    kept.take()
 }
 
-/// Wants four bytes at a time.
-struct Fours;
+#[test]
+fn a_receiver_hears_what_readline_reads() {
+    let mut count = 0;
+    for record in READLINE.lines() {
+        let mut words = record.split(' ');
+        let (lines, ending) = match words.next().unwrap() {
+            "lf" => (Lines::lf(), b"\n".as_slice()),
+            _ => (Lines::crlf(), b"\r\n".as_slice()),
+        };
+        let stream = from_hex(words.next().unwrap().trim_matches('-'));
+        let bare = |line: Vec<u8>| line.strip_suffix(ending).unwrap_or(&line).to_vec();
+        let expected: Vec<Vec<u8>> = words.map(from_hex).map(bare).collect();
+        for size in [usize::MAX, 1] {
+            assert_eq!(keep(&lines, &stream, size), expected, "{record}");
+        }
+        count += 1;
+    }
+    assert!(count > 300, "the vectors are missing");
+}
 
-impl Protocol for Fours {
-    fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        transport.unread(data.len() % 4);
+#[test]
+fn an_unfinished_last_line_is_delivered_or_dropped() {
+    for (tail, expected) in [
+        (
+            UnfinishedLine::Deliver,
+            vec![b"a".to_vec(), b"DELETE 1".to_vec()],
+        ),
+        (UnfinishedLine::Drop, vec![b"a".to_vec()]),
+    ] {
+        for size in [usize::MAX, 1] {
+            let lines = Lines::default().tail(tail);
+            assert_eq!(keep(&lines, b"a\r\nDELETE 1", size), expected);
+        }
     }
 }
 
 #[test]
-fn raw_bytes_given_back_come_again_together_with_the_next_ones() {
-    let mut wire = testing::connect(Fours);
-    wire.receives("abcde")
-        .receives("f")
-        .receives("gh")
-        .receives("i");
+fn an_unfinished_line_is_no_line_when_the_peer_breaks_the_connection() {
+    let mut wire = testing::connect(Obedient::new(Lines::default()));
+    wire.receives("a\nDELETE 1").resets();
     assert_eq!(
         wire.callbacks(),
-        [
-            "made",
-            "data \"abcde\"",
-            "data \"ef\"",
-            "data \"efgh\"",
-            "data \"i\""
-        ]
-    );
-}
-
-/// Gives its first frames back, changing nothing, or pausing.
-struct GivesBack {
-    pauses: bool,
-    left: usize,
-}
-
-impl LineReceiver for GivesBack {
-    fn line_received(&mut self, transport: &mut Transport<'_>, _: &[u8]) {
-        if self.left > 0 {
-            self.left -= 1;
-            transport.unread(usize::MAX);
-            if self.pauses {
-                transport.pause_reading();
-            }
-        }
-    }
-}
-
-#[test]
-fn a_line_given_back_without_any_change_does_not_come_again() {
-    let mut wire = testing::connect(GivesBack {
-        pauses: false,
-        left: usize::MAX,
-    });
-    wire.receives("a\nb\n").receives_in_pieces("c\nd", 1).ends();
-    assert_eq!(
-        wire.callbacks(),
-        [
-            "made",
-            "frame \"a\"",
-            "frame \"b\"",
-            "frame \"c\"",
-            "frame \"d\"",
-            "eof",
-            "lost done, ended by the peer"
-        ]
+        ["made", "frame \"a\"", "lost reset by the peer"]
     );
 }
 
 #[test]
-fn a_line_given_back_in_a_pause_comes_again_after_it() {
-    for size in [100, 1] {
-        let mut wire = testing::connect(GivesBack {
-            pauses: true,
-            left: 2,
-        });
-        wire.receives_in_pieces("a\nb\nc", size).ends();
-        for _ in 0..2 {
-            wire.protocol(|_, transport| transport.resume_reading());
-        }
-        assert_eq!(
-            wire.callbacks(),
-            [
-                "made",
-                "frame \"a\"",
-                "frame \"a\"",
-                "frame \"a\"",
-                "frame \"b\"",
-                "frame \"c\"",
-                "eof",
-                "lost done, ended by the peer"
-            ]
-        );
-    }
+fn a_line_of_just_the_limit_passes_and_one_more_byte_does_not() {
+    let receiver = Obedient::new(Lines::default().max_length(3));
+    let expected = [line("abc"), line("abc"), TooLong, line("ab"), TooLong];
+    assert_heard(&receiver, b"abc\nabc\r\nabcd\nab\nabcd", &expected);
+    assert_heard(&receiver, b"abc", &[line("abc")]);
+    assert_heard(&receiver, b"abc\r", &[line("abc")]);
 }
 
-/// Hands over to raw bytes, the line that said so included.
-struct HandsOver;
+#[test]
+fn an_overlong_line_ends_the_connection_after_what_is_owed() {
+    struct Strict;
+    impl LineReceiver for Strict {
+        fn lines(&self) -> Lines {
+            Lines::default().max_length(3)
+        }
+        fn line_received(&mut self, transport: &mut Transport<'_>, line: &[u8]) {
+            transport.send(line);
+        }
+        fn line_too_long(&mut self, transport: &mut Transport<'_>) -> Refusal {
+            transport.send("500 line too long");
+            Refusal::Lose
+        }
+    }
+    let mut wire = testing::connect(Strict);
+    wire.receives("a\nabcdef\nb\n");
+    wire.sent("a\r\n500 line too long\r\n");
+    assert!(wire.is_closed());
+    let limit = FrameError::TooLong { limit: 3 };
+    assert_eq!(wire.lost(), Some(Lost::BadFrame(limit)));
+    assert_eq!(wire.reactor().counters().bad_frames, 1);
+}
 
-impl LineReceiver for HandsOver {
-    fn line_received(&mut self, transport: &mut Transport<'_>, line: &[u8]) {
-        if line == b"raw" {
-            transport.set_raw();
-            transport.unread(usize::MAX);
+#[test]
+fn nothing_is_delivered_after_losing_or_aborting() {
+    for (word, lost) in [("l", "done, ended by us"), ("x", "aborted")] {
+        for size in [usize::MAX, 1] {
+            let receiver = Obedient::new(Lines::default());
+            let heard = Rc::clone(&receiver.heard);
+            let mut wire = testing::connect(receiver);
+            wire.receives_in_pieces(format!("a\n{word}\nb\nc"), size)
+                .ends();
+            let expected = [line("a"), line(word), Heard::Lost(lost.to_owned())];
+            assert_eq!(heard.take(), expected);
         }
     }
 }
 
 #[test]
-fn the_unfinished_last_line_can_be_given_back() {
-    for size in [100, 1] {
-        let mut wire = testing::connect(HandsOver);
-        wire.receives_in_pieces("a\nraw", size).ends();
-        assert_eq!(
-            wire.callbacks(),
-            [
-                "made",
-                "frame \"a\"",
-                "frame \"raw\"",
-                "data \"raw\"",
-                "eof",
-                "lost done, ended by the peer"
-            ]
-        );
-    }
+fn a_frame_that_holds_the_delimiter_is_not_sent() {
+    let mut wire = testing::connect(Obedient::new(Lines::default()));
+    let refused = wire.protocol(|_, transport| {
+        transport.send("one");
+        transport.send("two\nthree");
+        let refused = transport.try_send("four\n");
+        transport.send("five");
+        refused
+    });
+    assert_eq!(refused, Err(FrameError::HoldsDelimiter));
+    wire.sent("one\r\nfive\r\n");
+    // `try_send` has told its caller; only `send` counts.
+    assert_eq!(wire.reactor().counters().frames_refused, 1);
+    let id = wire.id();
+    wire.reactor().send(id, "six\n");
+    wire.reactor().send(id, "seven");
+    wire.sent("seven\r\n");
+    assert_eq!(wire.reactor().counters().frames_refused, 2);
 }
