@@ -36,6 +36,8 @@ pub(super) struct Link {
     knock: Option<Token>,
     token: Option<Token>,
     edge: Edge,
+    /// Our own address: whose, depends on who connected to whom.
+    local: Option<Address>,
 }
 
 /// How far one direction of the stream is.
@@ -198,10 +200,9 @@ impl Network for Plug {
         if link.token.is_some() || link.to_peer != Direction::Open {
             return Err(ErrorKind::WouldBlock.into());
         }
-        // Named by the reactor in a moment, when it registers.
-        link.token = None;
         link.edge.writable = true;
-        Ok((CONNECTION, peer_address()))
+        link.local = Some(server_address());
+        Ok((CONNECTION, client_address()))
     }
 
     fn refuse(&mut self, _: SocketId) -> io::Result<()> {
@@ -220,6 +221,7 @@ impl Network for Plug {
         }
         link.token = Some(token);
         link.edge.writable = true;
+        link.local = Some(client_address());
         Ok(CONNECTION)
     }
 
@@ -273,7 +275,8 @@ impl Network for Plug {
     }
 
     fn local_address(&self, _: SocketId) -> io::Result<Address> {
-        Ok(our_address())
+        let local = self.link.borrow().local.clone();
+        local.ok_or_else(|| ErrorKind::NotConnected.into())
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
@@ -322,10 +325,10 @@ fn only_one() -> io::Error {
     io::Error::new(ErrorKind::Unsupported, "a test's wire is one connection")
 }
 
-fn our_address() -> Address {
+fn server_address() -> Address {
     Address::Tcp(([127, 0, 0, 1], 8007).into())
 }
 
-fn peer_address() -> Address {
+fn client_address() -> Address {
     Address::Tcp(([127, 0, 0, 1], 49_152).into())
 }
