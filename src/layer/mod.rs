@@ -208,15 +208,16 @@ impl Stack {
     ) -> Result<(), Lost> {
         for level in 0..self.layers.len() {
             let mut part = Up::default();
-            self.climb_with(level, scratch, &mut part, wire, |layer, up, _| {
+            let outcome = self.climb_with(level, scratch, &mut part, wire, |layer, up, _| {
                 layer.wire_ended(up)
-            })?;
+            });
             for (kind, piece) in part.pieces() {
                 match kind {
                     Kind::Bytes => up.bytes(piece),
                     Kind::Message => up.message(piece),
                 }
             }
+            outcome?;
         }
         Ok(())
     }
@@ -234,16 +235,15 @@ impl Stack {
         down.clear();
         let mut outcome = enter(&mut *self.layers[level], ping, down);
         self.descend(level, down, wire);
+        // What a failing layer let through is not bare: it still has to pass those above.
         for above in level + 1..self.layers.len() {
-            if outcome.is_err() {
-                break;
-            }
             pong.clear();
             for (_, piece) in ping.pieces() {
                 down.clear();
-                outcome = self.layers[above].receive(piece, pong, down);
+                let passed = self.layers[above].receive(piece, pong, down);
                 self.descend(above, down, wire);
-                if outcome.is_err() {
+                if passed.is_err() {
+                    outcome = outcome.and(passed);
                     break;
                 }
             }
