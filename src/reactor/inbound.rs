@@ -55,10 +55,7 @@ impl Reactor {
         let held = self.rest_of(input);
         match level {
             // What follows the byte at which a layer was put in belongs to the layer.
-            Some(level) => {
-                self.climb(id, level, held.rest());
-                self.pool.put(held.into_buffer());
-            }
+            Some(level) => self.enter(id, level, held),
             None => self.hold(id, held),
         }
     }

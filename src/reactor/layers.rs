@@ -1,6 +1,7 @@
 //! Running the layers of a connection. Owns the guard against their panics and the moment a connection counts as made;
 //! the stack itself is [`crate::layer`]'s.
 
+use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use crate::error::Lost;
 use crate::layer::{Kind, Layer, Scratch, Stack, Up};
 use crate::limits::LAYERS;
 use crate::network::Farewell;
+use crate::protocol::Held;
 
 use super::Reactor;
 
@@ -60,8 +62,9 @@ impl Reactor {
         up.clear();
         let outcome = self.with_layers(id, |stack, wire| run(stack, &mut scratch, &mut up, wire));
         self.scratch = scratch;
+        let height = self.layers_of(id).map_or(0, Stack::len);
         self.open_if_ready(id);
-        self.deliver_pieces(id, &up);
+        self.deliver_pieces(id, height, &up);
         self.up = up;
         match outcome {
             Some(Ok(())) => {
@@ -78,8 +81,9 @@ impl Reactor {
         }
     }
 
-    fn deliver_pieces(&mut self, id: ConnectionId, up: &Up) {
-        let mut entering = None;
+    /// Delivers what came out on top of a stack of `height` layers. A callback may put another one on top of it: that one
+    /// gets the rest.
+    fn deliver_pieces(&mut self, id: ConnectionId, height: usize, up: &Up) {
         for (kind, piece) in up.pieces() {
             let Some(connection) = self.connections.get_mut(id) else {
                 return;
@@ -87,26 +91,25 @@ impl Reactor {
             if connection.phase != Phase::Open {
                 return;
             }
-            if let Some(level) = entering {
-                self.climb(id, level, piece);
+            if connection.rare().layers.len() > height {
+                self.enter_layer(id);
+                self.climb(id, height, piece);
                 continue;
             }
-            let waits = connection
-                .rare
-                .as_ref()
-                .is_some_and(|rare| !rare.pending.is_empty());
+            let waits = !connection.rare().pending.is_empty();
             match kind {
                 Kind::Bytes if !waits => self.deliver(id, piece),
-                Kind::Message if !waits && connection.delivers() => {
-                    self.deliver_message(id, piece);
-                    entering = self.rare(id).and_then(|rare| rare.entering.take());
-                }
+                Kind::Message if !waits && connection.delivers() => self.deliver_message(id, piece),
                 _ => connection
                     .rare()
                     .pending
                     .push_back((kind, Bytes::copy_from_slice(piece))),
             }
         }
+    }
+
+    fn layers_of(&self, id: ConnectionId) -> Option<&Stack> {
+        Some(&self.connections.get(id)?.rare.as_ref()?.layers)
     }
 
     /// Runs the layers of a connection under guard, and queues what they send to the wire. `None` if there are none, or
@@ -157,11 +160,7 @@ impl Reactor {
 
     /// Whether frames go out as messages of the top layer.
     pub(crate) fn sends_messages(&self, id: ConnectionId) -> bool {
-        let rare = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.rare.as_ref());
-        rare.is_some_and(|rare| rare.layers.has_messages())
+        self.layers_of(id).is_some_and(Stack::has_messages)
     }
 
     pub(crate) fn send_message(&mut self, id: ConnectionId, frame: &[u8]) {
@@ -207,10 +206,21 @@ impl Reactor {
             return;
         };
         let held = std::mem::take(&mut rare.held);
+        self.enter(id, level, held);
+    }
+
+    /// What the protocol has not been given, and what waits behind it, goes to the new layer `level` and those above.
+    pub(super) fn enter(&mut self, id: ConnectionId, level: usize, held: Held) {
+        let pending = self
+            .rare(id)
+            .map_or_else(VecDeque::new, |rare| std::mem::take(&mut rare.pending));
         if !held.is_empty() {
             self.climb(id, level, held.rest());
         }
         self.pool.put(held.into_buffer());
+        for (_, piece) in pending {
+            self.climb(id, level, &piece);
+        }
     }
 
     /// Puts a layer on top of a connection's stack; it may speak first.
