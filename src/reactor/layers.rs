@@ -158,6 +158,10 @@ impl Reactor {
         self.with_layers(id, |stack, wire| stack.send(data, wire));
     }
 
+    pub(super) fn layers_are_ready(&self, id: ConnectionId) -> bool {
+        self.layers_of(id).is_none_or(Stack::is_ready)
+    }
+
     /// Whether frames go out as messages of the top layer.
     pub(crate) fn sends_messages(&self, id: ConnectionId) -> bool {
         self.layers_of(id).is_some_and(Stack::has_messages)
@@ -188,8 +192,13 @@ impl Reactor {
         self.push_layer(id, layer);
         if let Some(rare) = self.rare(id) {
             let top = rare.layers.len().checked_sub(1);
+            let is_ready = rare.layers.is_ready();
             rare.entering = rare.entering.or(top);
             self.queue_ready(id);
+            if !is_ready {
+                let within = self.limits(id).handshake;
+                self.set_deadline(id, within);
+            }
         }
     }
 
@@ -246,13 +255,10 @@ impl Reactor {
 
     /// The connection counts as made once its socket stands and every layer is ready.
     pub(super) fn open_if_ready(&mut self, id: ConnectionId) {
+        let ready = self.layers_are_ready(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let ready = connection
-            .rare
-            .as_ref()
-            .is_none_or(|rare| rare.layers.is_ready());
         if connection.phase != Phase::Opening || !ready {
             return;
         }
