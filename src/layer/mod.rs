@@ -42,8 +42,8 @@ pub trait Layer: 'static {
         let _ = down;
     }
 
-    /// The peer's FIN came. A layer whose peer should have said farewell first, and did not, returns
-    /// [`Lost::Truncated`].
+    /// The peer's FIN came, or a layer below has heard its peer's farewell. A layer whose peer should have said farewell
+    /// first, and did not, returns [`Lost::Truncated`].
     ///
     /// # Errors
     /// The connection is lost for that reason.
@@ -172,8 +172,9 @@ impl Stack {
         self.layers.iter().all(|layer| layer.is_ready())
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.layers.iter().any(|layer| layer.ended())
+    /// The highest layer whose peer has said farewell.
+    pub(crate) fn ended_at(&self) -> Option<usize> {
+        self.layers.iter().rposition(|layer| layer.ended())
     }
 
     /// Adds a layer on top; its first words go to `wire`.
@@ -199,14 +200,15 @@ impl Stack {
         })
     }
 
-    /// The wire has ended: every layer hears it, the lowest first.
+    /// What is below layer `lowest` has ended: every layer from there on hears it, the lowest first.
     pub(crate) fn wire_ended(
         &mut self,
+        lowest: usize,
         scratch: &mut Scratch,
         up: &mut Up,
         wire: &mut Vec<u8>,
     ) -> Result<(), Lost> {
-        for level in 0..self.layers.len() {
+        for level in lowest..self.layers.len() {
             let mut part = Up::default();
             let outcome = self.climb_with(level, scratch, &mut part, wire, |layer, up, _| {
                 layer.wire_ended(up)

@@ -6,7 +6,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use bytes::Bytes;
 
-use crate::connection::{ConnectionId, Phase, Writing};
+use crate::connection::{ConnectionId, Phase, Reading, Writing};
 use crate::error::Lost;
 use crate::layer::{Kind, Layer, Scratch, Stack, Up};
 use crate::limits::LAYERS;
@@ -34,6 +34,25 @@ impl Reactor {
         self.run_up(id, |stack, scratch, up, wire| {
             stack.climb(level, data, scratch, up, wire)
         });
+        self.notice_farewell(id);
+    }
+
+    /// A farewell within a layer is for those above it what the wire's end is for all: it may come too early for them.
+    fn notice_farewell(&mut self, id: ConnectionId) {
+        let open = self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.reading == Reading::Open);
+        if let Some(level) = self
+            .layers_of(id)
+            .filter(|_| open)
+            .and_then(Stack::ended_at)
+        {
+            self.run_up(id, |stack, scratch, up, wire| {
+                stack.wire_ended(level + 1, scratch, up, wire)
+            });
+            self.peer_ended(id);
+        }
     }
 
     /// The peer's FIN: the layers hear it first, for it may have come too early for them.
@@ -44,14 +63,13 @@ impl Reactor {
             .is_some_and(|connection| connection.has_layers())
         {
             self.run_up(id, |stack, scratch, up, wire| {
-                stack.wire_ended(scratch, up, wire)
+                stack.wire_ended(0, scratch, up, wire)
             });
         }
         self.peer_ended(id);
     }
 
-    /// Runs the stack upwards. Made first, then data, then the end, then the failure: in this order, whatever one portion
-    /// of bytes brings.
+    /// Runs the stack upwards. Made first, then data, then the failure: in this order, whatever one portion of bytes brings.
     fn run_up(
         &mut self,
         id: ConnectionId,
@@ -66,18 +84,8 @@ impl Reactor {
         self.open_if_ready(id);
         self.deliver_pieces(id, height, &up);
         self.up = up;
-        match outcome {
-            Some(Ok(())) => {
-                let ended = self
-                    .connections
-                    .get(id)
-                    .and_then(|connection| connection.rare.as_ref());
-                if ended.is_some_and(|rare| rare.layers.has_ended()) {
-                    self.peer_ended(id);
-                }
-            }
-            Some(Err(reason)) => self.drain(id, Some(reason)),
-            None => {}
+        if let Some(Err(reason)) = outcome {
+            self.drain(id, Some(reason));
         }
     }
 
