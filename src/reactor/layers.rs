@@ -238,6 +238,16 @@ impl Reactor {
         for (_, piece) in pending {
             self.climb(id, level, &piece);
         }
+        // The end came before the layer did: it belongs to what follows as well.
+        let ending = self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.reading == Reading::Ending);
+        if ending {
+            self.run_up(id, |stack, scratch, up, wire| {
+                stack.wire_ended(level, scratch, up, wire)
+            });
+        }
     }
 
     /// Puts a layer on top of a connection's stack; it may speak first.
