@@ -334,14 +334,6 @@ impl Transport<'_> {
         }
     }
 
-    /// Puts something around the protocol that is about to take over.
-    pub(crate) fn wrap_successor(
-        &mut self,
-        wrap: impl FnOnce(Box<dyn Protocol>) -> Box<dyn Protocol>,
-    ) {
-        self.reactor.wrap_successor(self.id, wrap);
-    }
-
     fn change(&mut self) {
         self.halted = true;
         self.changed = true;

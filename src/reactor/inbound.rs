@@ -323,27 +323,15 @@ impl Reactor {
     pub(crate) fn switch_protocol(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         match self.connections.get_mut(id) {
             Some(connection) if connection.is_live() => {
+                let protocol = match &self.watch {
+                    Some(watch) => watch(protocol),
+                    None => protocol,
+                };
                 if let Some(earlier) = connection.rare().successor.replace(protocol) {
                     self.discard(earlier);
                 }
             }
             _ => self.discard(protocol),
-        }
-    }
-
-    /// Puts something around the protocol that is about to take over, if one is.
-    pub(crate) fn wrap_successor(
-        &mut self,
-        id: ConnectionId,
-        wrap: impl FnOnce(Box<dyn Protocol>) -> Box<dyn Protocol>,
-    ) {
-        if let Some(rare) = self
-            .connections
-            .get_mut(id)
-            .and_then(|connection| connection.rare.as_mut())
-            && let Some(successor) = rare.successor.take()
-        {
-            rare.successor = Some(wrap(successor));
         }
     }
 }

@@ -43,64 +43,47 @@ impl<P: Protocol> Watched<P> {
     pub(super) fn new(protocol: P, log: Rc<RefCell<Log>>) -> Self {
         Self { protocol, log }
     }
-
-    /// Whoever takes over is watched as well.
-    fn watch_successor(&self, transport: &mut Transport<'_>) {
-        let log = &self.log;
-        transport.wrap_successor(|protocol| {
-            Box::new(Watched::<Box<dyn Protocol>>::new(protocol, log.clone()))
-        });
-    }
 }
 
 impl<P: Protocol> Protocol for Watched<P> {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("made");
         self.protocol.connection_made(transport);
-        self.watch_successor(transport);
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
         self.log.borrow_mut().data("data", data);
         self.protocol.data_received(transport, data);
-        self.watch_successor(transport);
     }
 
     fn frame_received(&mut self, transport: &mut Transport<'_>, frame: &[u8]) {
         self.log.borrow_mut().data("frame", frame);
         self.protocol.frame_received(transport, frame);
-        self.watch_successor(transport);
     }
 
     fn frame_refused(&mut self, transport: &mut Transport<'_>, error: &FrameError) -> Refusal {
         self.log.borrow_mut().word(format!("refused {error}"));
-        let refusal = self.protocol.frame_refused(transport, error);
-        self.watch_successor(transport);
-        refusal
+        self.protocol.frame_refused(transport, error)
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("eof");
         self.protocol.eof_received(transport);
-        self.watch_successor(transport);
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("pause");
         self.protocol.pause_writing(transport);
-        self.watch_successor(transport);
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("resume");
         self.protocol.resume_writing(transport);
-        self.watch_successor(transport);
     }
 
     fn stopping(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("stopping");
         self.protocol.stopping(transport);
-        self.watch_successor(transport);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: &Lost) {
