@@ -5,6 +5,7 @@ pub mod framing;
 pub mod layer;
 pub mod network;
 pub mod sim;
+pub mod testing;
 
 mod address;
 mod connection;

@@ -31,6 +31,8 @@ pub struct Transport<'a> {
     framing: Option<Rc<FramingKind>>,
     /// Something happened after which the cutting loop has to look at the connection again.
     halted: bool,
+    /// The mode, the framing, a layer or the protocol is another one now.
+    changed: bool,
     unread: usize,
 }
 
@@ -59,6 +61,7 @@ impl<'a> Transport<'a> {
             loan: Loan::None,
             framing: None,
             halted: false,
+            changed: false,
             unread: 0,
         }
     }
@@ -188,20 +191,20 @@ impl<'a> Transport<'a> {
     /// From the next byte on, cuts what is received into frames, and sends by [`send`](Self::send) in their envelope.
     pub fn set_framing(&mut self, framing: impl Framing) {
         self.settle();
-        self.halted = true;
+        self.change();
         self.reactor.set_framing(self.id, FramingKind::of(framing));
     }
 
     /// From the next byte on, delivers bytes as they come. `send` keeps its envelope. Back to frames by
     /// [`set_framing`](Self::set_framing).
     pub fn set_raw(&mut self) {
-        self.halted = true;
+        self.change();
         self.reactor.set_cutting(self.id, Cutting::Raw, 0);
     }
 
     /// Delivers the next `count` bytes as they come, and frames after that.
     pub fn expect_raw(&mut self, count: u64) {
-        self.halted = true;
+        self.change();
         self.reactor.set_cutting(
             self.id,
             if count == 0 {
@@ -219,8 +222,9 @@ impl<'a> Transport<'a> {
     }
 
     /// Gives back the last `count` bytes of what this callback was given (of a frame: its envelope included). They come
-    /// again in front of what follows: at once if the callback also changes the mode, the framing or the protocol;
-    /// otherwise together with the next bytes. More than was given counts as all of it.
+    /// again in front of what follows: at once if the callback also changes the mode, the framing or the protocol, or puts
+    /// a layer in; after the pause if it pauses. Otherwise raw bytes come again together with the next ones, and of a
+    /// frame nothing is given back, for it would be the same frame again. More than was given counts as all of it.
     pub fn unread(&mut self, count: usize) {
         self.halted = true;
         self.unread = count;
@@ -230,7 +234,7 @@ impl<'a> Transport<'a> {
     /// to the layer, from the next byte on; what was written before is sent before its first words.
     pub fn start_layer(&mut self, layer: impl Layer) {
         self.settle();
-        self.halted = true;
+        self.change();
         self.reactor.start_layer(self.id, Box::new(layer));
     }
 
@@ -238,7 +242,7 @@ impl<'a> Transport<'a> {
     /// what was received and not delivered. The old protocol is dropped, its timers with it; it hears no more. Framing and
     /// raw mode begin anew.
     pub fn switch_protocol(&mut self, protocol: impl Protocol) {
-        self.halted = true;
+        self.change();
         self.reactor.switch_protocol(self.id, Box::new(protocol));
     }
 
@@ -330,19 +334,37 @@ impl Transport<'_> {
         }
     }
 
+    fn change(&mut self) {
+        self.halted = true;
+        self.changed = true;
+    }
+
     pub(crate) fn is_halted(&self) -> bool {
         self.halted
+    }
+
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed
     }
 
     /// How to cut the next bytes; `None` if none may be delivered.
     pub(crate) fn mode(&mut self) -> Option<Mode> {
         self.halted = false;
+        self.changed = false;
         self.reactor.mode(self.id)
     }
 
-    /// How much of the `given` bytes was given back.
+    /// How much of the `given` raw bytes was given back.
     pub(crate) fn take_unread(&mut self, given: usize) -> usize {
         std::mem::take(&mut self.unread).min(given)
+    }
+
+    /// How much of a frame of `given` bytes was given back: nothing if it would only come again as it was, for ever.
+    pub(crate) fn take_unread_frame(&mut self, given: usize) -> usize {
+        match self.take_unread(given) {
+            back if back > 0 && (self.changed || self.reactor.mode(self.id).is_none()) => back,
+            _ => 0,
+        }
     }
 
     pub(crate) fn count_raw(&mut self, size: usize) {

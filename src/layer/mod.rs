@@ -42,8 +42,8 @@ pub trait Layer: 'static {
         let _ = down;
     }
 
-    /// The peer's FIN came. A layer whose peer should have said farewell first, and did not, returns
-    /// [`Lost::Truncated`].
+    /// The peer's FIN came, or a layer below has heard its peer's farewell. A layer whose peer should have said farewell
+    /// first, and did not, returns [`Lost::Truncated`].
     ///
     /// # Errors
     /// The connection is lost for that reason.
@@ -66,6 +66,44 @@ pub trait Layer: 'static {
 impl fmt::Debug for dyn Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Layer")
+    }
+}
+
+impl Layer for Box<dyn Layer> {
+    fn start(&mut self, down: &mut Vec<u8>) {
+        (**self).start(down);
+    }
+
+    fn receive(&mut self, wire: &[u8], up: &mut Up, down: &mut Vec<u8>) -> Result<(), Lost> {
+        (**self).receive(wire, up, down)
+    }
+
+    fn send(&mut self, plain: &[u8], down: &mut Vec<u8>) {
+        (**self).send(plain, down);
+    }
+
+    fn has_messages(&self) -> bool {
+        (**self).has_messages()
+    }
+
+    fn send_message(&mut self, message: &[u8], down: &mut Vec<u8>) {
+        (**self).send_message(message, down);
+    }
+
+    fn finish(&mut self, down: &mut Vec<u8>) {
+        (**self).finish(down);
+    }
+
+    fn wire_ended(&mut self, up: &mut Up) -> Result<(), Lost> {
+        (**self).wire_ended(up)
+    }
+
+    fn ended(&self) -> bool {
+        (**self).ended()
+    }
+
+    fn is_ready(&self) -> bool {
+        (**self).is_ready()
     }
 }
 
@@ -134,8 +172,9 @@ impl Stack {
         self.layers.iter().all(|layer| layer.is_ready())
     }
 
-    pub(crate) fn has_ended(&self) -> bool {
-        self.layers.iter().any(|layer| layer.ended())
+    /// The highest layer whose peer has said farewell.
+    pub(crate) fn ended_at(&self) -> Option<usize> {
+        self.layers.iter().rposition(|layer| layer.ended())
     }
 
     /// Adds a layer on top; its first words go to `wire`.
@@ -161,24 +200,26 @@ impl Stack {
         })
     }
 
-    /// The wire has ended: every layer hears it, the lowest first.
+    /// What is below layer `lowest` has ended: every layer from there on hears it, the lowest first.
     pub(crate) fn wire_ended(
         &mut self,
+        lowest: usize,
         scratch: &mut Scratch,
         up: &mut Up,
         wire: &mut Vec<u8>,
     ) -> Result<(), Lost> {
-        for level in 0..self.layers.len() {
+        for level in lowest..self.layers.len() {
             let mut part = Up::default();
-            self.climb_with(level, scratch, &mut part, wire, |layer, up, _| {
+            let outcome = self.climb_with(level, scratch, &mut part, wire, |layer, up, _| {
                 layer.wire_ended(up)
-            })?;
+            });
             for (kind, piece) in part.pieces() {
                 match kind {
                     Kind::Bytes => up.bytes(piece),
                     Kind::Message => up.message(piece),
                 }
             }
+            outcome?;
         }
         Ok(())
     }
@@ -196,16 +237,15 @@ impl Stack {
         down.clear();
         let mut outcome = enter(&mut *self.layers[level], ping, down);
         self.descend(level, down, wire);
+        // What a failing layer let through is not bare: it still has to pass those above.
         for above in level + 1..self.layers.len() {
-            if outcome.is_err() {
-                break;
-            }
             pong.clear();
             for (_, piece) in ping.pieces() {
                 down.clear();
-                outcome = self.layers[above].receive(piece, pong, down);
+                let passed = self.layers[above].receive(piece, pong, down);
                 self.descend(above, down, wire);
-                if outcome.is_err() {
+                if passed.is_err() {
+                    outcome = outcome.and(passed);
                     break;
                 }
             }

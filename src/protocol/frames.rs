@@ -60,6 +60,11 @@ impl Held {
         self.scanned = 0;
     }
 
+    /// All but the last `size` bytes are done with.
+    pub(crate) fn keep_last(&mut self, size: usize) {
+        self.advance(self.rest().len() - size);
+    }
+
     pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.bytes
     }
@@ -175,6 +180,10 @@ fn raw<P: Protocol + ?Sized>(
     input: &mut Input<'_>,
     left: u64,
 ) -> Step {
+    if !input.held.is_empty() {
+        // Given back before: it comes again together with the new bytes.
+        input.hold_rest();
+    }
     let data = input.data();
     let size = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
     if size == 0 {
@@ -184,17 +193,11 @@ fn raw<P: Protocol + ?Sized>(
     protocol.data_received(transport, &data[..size]);
     let back = transport.take_unread(size);
     input.advance(size - back);
-    if back == 0 || !transport.counts_as_raw_again(back) {
+    if back == 0 || transport.has_changed() || !transport.counts_as_raw_again(back) {
         return Step::Again;
     }
-    // Given back without a change of mode: it comes again in front of what follows, when there is something new.
-    let news = input.at < input.chunk.len() && !input.held.is_empty();
     input.hold_rest();
-    if news {
-        refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Again)
-    } else {
-        Step::Starved
-    }
+    refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
 }
 
 fn cut_lines<P: Protocol + ?Sized>(
@@ -219,12 +222,13 @@ fn cut_lines<P: Protocol + ?Sized>(
     input.at += consumed;
     match stop {
         Stop::Halted => {
-            input.at -= transport.take_unread(last);
+            input.at -= transport.take_unread_frame(last);
             Step::Again
         }
         Stop::TooLong => refuse(
             protocol,
             transport,
+            input,
             &FrameError::TooLong {
                 limit: lines.longest(),
             },
@@ -246,11 +250,11 @@ fn cut_held_line<P: Protocol + ?Sized>(
     match lines.next(input.held.rest(), input.held.scanned) {
         Found::Frame { body, size } => {
             protocol.frame_received(transport, &input.held.rest()[body]);
-            let back = transport.take_unread(size);
+            let back = transport.take_unread_frame(size);
             input.held.advance(size - back);
             Step::Again
         }
-        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::Broken(error) => refuse(protocol, transport, input, &error),
         Found::More { scanned } => {
             if input.at == input.chunk.len() {
                 input.held.scanned = scanned;
@@ -287,15 +291,16 @@ fn cut_others<P: Protocol + ?Sized>(
                 return refuse(
                     protocol,
                     transport,
+                    input,
                     &FrameError::Malformed("the framing lost its place"),
                 );
             }
             protocol.frame_received(transport, &data[body]);
-            let back = transport.take_unread(size);
+            let back = transport.take_unread_frame(size);
             input.advance(size - back);
             Step::Again
         }
-        Found::Broken(error) => refuse(protocol, transport, &error),
+        Found::Broken(error) => refuse(protocol, transport, input, &error),
         Found::More { scanned } => {
             let news = input.at < input.chunk.len() && !input.held.is_empty();
             if input.held.is_empty() {
@@ -331,9 +336,12 @@ fn refuse_beyond_limit<P: Protocol + ?Sized>(
 fn refuse<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
     error: &FrameError,
 ) -> Step {
     transport.count_bad_frame();
+    // Whoever goes on from here may be another framing, or another protocol's.
+    input.held.rescan();
     match protocol.frame_refused(transport, error) {
         Refusal::Skip if transport.skip_frame() => {}
         _ => transport.refuse(Lost::BadFrame(error.clone())),

@@ -286,6 +286,7 @@ impl Reactor {
 
     /// The deadline of a connection's phase passed.
     pub(super) fn phase_timed_out(&mut self, id: ConnectionId) {
+        let ready = self.layers_are_ready(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -295,6 +296,8 @@ impl Reactor {
             Phase::Opening => self.time_out(id, Deadline::Handshake),
             Phase::Draining => self.time_out(id, Deadline::Close),
             Phase::Lingering => self.free(id, Farewell::Close),
+            // A layer that was put in later.
+            Phase::Open if !ready => self.time_out(id, Deadline::Handshake),
             Phase::Open | Phase::Lost => {}
         }
     }

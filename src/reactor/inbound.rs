@@ -1,8 +1,10 @@
 //! What becomes of received bytes: frames, raw bytes, the tail at the end. Owns pausing, holding back and switching at
 //! the exact byte; reads no socket.
 
+use std::ops::Range;
+
 use crate::connection::{ConnectionId, Cutting, NONE, Pauses, Phase, Reading, Writing};
-use crate::error::Lost;
+use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, Tail};
 use crate::layer::Kind;
 use crate::network::Farewell;
@@ -53,10 +55,7 @@ impl Reactor {
         let held = self.rest_of(input);
         match level {
             // What follows the byte at which a layer was put in belongs to the layer.
-            Some(level) => {
-                self.climb(id, level, held.rest());
-                self.pool.put(held.into_buffer());
-            }
+            Some(level) => self.enter(id, level, held),
             None => self.hold(id, held),
         }
     }
@@ -123,11 +122,15 @@ impl Reactor {
     /// Tells the protocol that the peer has ended, if it may hear it now: after all that came before, and after the
     /// unfinished frame, if its framing makes something of that.
     pub(super) fn tell_end(&mut self, id: ConnectionId) {
-        self.deliver_held(id);
-        if !self.may_hear_the_end(id) {
-            return;
+        loop {
+            self.deliver_held(id);
+            if !self.may_hear_the_end(id) {
+                return;
+            }
+            if !self.deliver_tail(id) {
+                break;
+            }
         }
-        self.deliver_tail(id);
         if !self.may_hear_the_end(id) {
             return;
         }
@@ -155,9 +158,10 @@ impl Reactor {
         })
     }
 
-    fn deliver_tail(&mut self, id: ConnectionId) {
+    /// Delivers the unfinished frame, if there is one and it counts; `true` if some of it was given back.
+    fn deliver_tail(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self.connections.get_mut(id) else {
-            return;
+            return false;
         };
         let framing = self
             .framings
@@ -168,31 +172,40 @@ impl Reactor {
             .as_mut()
             .filter(|rare| !rare.held.is_empty())
         else {
-            return;
+            return false;
         };
-        let held = std::mem::take(&mut rare.held);
+        let mut held = std::mem::take(&mut rare.held);
+        let mut back = 0;
         if let Some(framing) = framing {
             match framing.at_eof(held.rest()) {
-                Tail::Frame(body) => {
-                    let frame = &held.rest()[body];
-                    self.dispatch(id, |protocol, transport| {
-                        protocol.frame_received(transport, frame)
-                    });
-                }
+                Tail::Frame(body) => back = self.deliver_last_frame(id, held.rest(), body),
                 Tail::Dropped => {}
                 Tail::Truncated => self.drain(id, Some(Lost::Truncated)),
-                Tail::Refused(error) => {
-                    self.counters.bad_frames += 1;
-                    let refusal = self.dispatch(id, |protocol, transport| {
-                        protocol.frame_refused(transport, &error)
-                    });
-                    if refusal == Some(Refusal::Lose) {
-                        self.drain(id, Some(Lost::BadFrame(error)));
-                    }
-                }
+                Tail::Refused(error) => self.refuse_last_frame(id, error),
             }
         }
-        self.pool.put(held.into_buffer());
+        held.keep_last(back);
+        self.hold(id, held);
+        back > 0
+    }
+
+    /// How many of its bytes were given back.
+    fn deliver_last_frame(&mut self, id: ConnectionId, rest: &[u8], body: Range<usize>) -> usize {
+        let back = self.dispatch(id, |protocol, transport| {
+            protocol.frame_received(transport, &rest[body]);
+            transport.take_unread_frame(rest.len())
+        });
+        back.filter(|_| self.live(id).is_some()).unwrap_or(0)
+    }
+
+    fn refuse_last_frame(&mut self, id: ConnectionId, error: FrameError) {
+        self.counters.bad_frames += 1;
+        let refusal = self.dispatch(id, |protocol, transport| {
+            protocol.frame_refused(transport, &error)
+        });
+        if refusal == Some(Refusal::Lose) {
+            self.drain(id, Some(Lost::BadFrame(error)));
+        }
     }
 
     pub(crate) fn pause(&mut self, id: ConnectionId, who: Pauses) {
@@ -310,6 +323,10 @@ impl Reactor {
     pub(crate) fn switch_protocol(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         match self.connections.get_mut(id) {
             Some(connection) if connection.is_live() => {
+                let protocol = match &self.watch {
+                    Some(watch) => watch(protocol),
+                    None => protocol,
+                };
                 if let Some(earlier) = connection.rare().successor.replace(protocol) {
                     self.discard(earlier);
                 }

@@ -1,15 +1,17 @@
 //! Running the layers of a connection. Owns the guard against their panics and the moment a connection counts as made;
 //! the stack itself is [`crate::layer`]'s.
 
+use std::collections::VecDeque;
 use std::panic::{self, AssertUnwindSafe};
 
 use bytes::Bytes;
 
-use crate::connection::{ConnectionId, Phase, Writing};
+use crate::connection::{ConnectionId, Phase, Reading, Writing};
 use crate::error::Lost;
 use crate::layer::{Kind, Layer, Scratch, Stack, Up};
 use crate::limits::LAYERS;
 use crate::network::Farewell;
+use crate::protocol::Held;
 
 use super::Reactor;
 
@@ -32,6 +34,25 @@ impl Reactor {
         self.run_up(id, |stack, scratch, up, wire| {
             stack.climb(level, data, scratch, up, wire)
         });
+        self.notice_farewell(id);
+    }
+
+    /// A farewell within a layer is for those above it what the wire's end is for all: it may come too early for them.
+    fn notice_farewell(&mut self, id: ConnectionId) {
+        let open = self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.reading == Reading::Open);
+        if let Some(level) = self
+            .layers_of(id)
+            .filter(|_| open)
+            .and_then(Stack::ended_at)
+        {
+            self.run_up(id, |stack, scratch, up, wire| {
+                stack.wire_ended(level + 1, scratch, up, wire)
+            });
+            self.peer_ended(id);
+        }
     }
 
     /// The peer's FIN: the layers hear it first, for it may have come too early for them.
@@ -42,14 +63,13 @@ impl Reactor {
             .is_some_and(|connection| connection.has_layers())
         {
             self.run_up(id, |stack, scratch, up, wire| {
-                stack.wire_ended(scratch, up, wire)
+                stack.wire_ended(0, scratch, up, wire)
             });
         }
         self.peer_ended(id);
     }
 
-    /// Runs the stack upwards. Made first, then data, then the end, then the failure: in this order, whatever one portion
-    /// of bytes brings.
+    /// Runs the stack upwards. Made first, then data, then the failure: in this order, whatever one portion of bytes brings.
     fn run_up(
         &mut self,
         id: ConnectionId,
@@ -60,26 +80,18 @@ impl Reactor {
         up.clear();
         let outcome = self.with_layers(id, |stack, wire| run(stack, &mut scratch, &mut up, wire));
         self.scratch = scratch;
+        let height = self.layers_of(id).map_or(0, Stack::len);
         self.open_if_ready(id);
-        self.deliver_pieces(id, &up);
+        self.deliver_pieces(id, height, &up);
         self.up = up;
-        match outcome {
-            Some(Ok(())) => {
-                let ended = self
-                    .connections
-                    .get(id)
-                    .and_then(|connection| connection.rare.as_ref());
-                if ended.is_some_and(|rare| rare.layers.has_ended()) {
-                    self.peer_ended(id);
-                }
-            }
-            Some(Err(reason)) => self.drain(id, Some(reason)),
-            None => {}
+        if let Some(Err(reason)) = outcome {
+            self.drain(id, Some(reason));
         }
     }
 
-    fn deliver_pieces(&mut self, id: ConnectionId, up: &Up) {
-        let mut entering = None;
+    /// Delivers what came out on top of a stack of `height` layers. A callback may put another one on top of it: that one
+    /// gets the rest.
+    fn deliver_pieces(&mut self, id: ConnectionId, height: usize, up: &Up) {
         for (kind, piece) in up.pieces() {
             let Some(connection) = self.connections.get_mut(id) else {
                 return;
@@ -87,26 +99,25 @@ impl Reactor {
             if connection.phase != Phase::Open {
                 return;
             }
-            if let Some(level) = entering {
-                self.climb(id, level, piece);
+            if connection.rare().layers.len() > height {
+                self.enter_layer(id);
+                self.climb(id, height, piece);
                 continue;
             }
-            let waits = connection
-                .rare
-                .as_ref()
-                .is_some_and(|rare| !rare.pending.is_empty());
+            let waits = !connection.rare().pending.is_empty();
             match kind {
                 Kind::Bytes if !waits => self.deliver(id, piece),
-                Kind::Message if !waits && connection.delivers() => {
-                    self.deliver_message(id, piece);
-                    entering = self.rare(id).and_then(|rare| rare.entering.take());
-                }
+                Kind::Message if !waits && connection.delivers() => self.deliver_message(id, piece),
                 _ => connection
                     .rare()
                     .pending
                     .push_back((kind, Bytes::copy_from_slice(piece))),
             }
         }
+    }
+
+    fn layers_of(&self, id: ConnectionId) -> Option<&Stack> {
+        Some(&self.connections.get(id)?.rare.as_ref()?.layers)
     }
 
     /// Runs the layers of a connection under guard, and queues what they send to the wire. `None` if there are none, or
@@ -155,13 +166,13 @@ impl Reactor {
         self.with_layers(id, |stack, wire| stack.send(data, wire));
     }
 
+    pub(super) fn layers_are_ready(&self, id: ConnectionId) -> bool {
+        self.layers_of(id).is_none_or(Stack::is_ready)
+    }
+
     /// Whether frames go out as messages of the top layer.
     pub(crate) fn sends_messages(&self, id: ConnectionId) -> bool {
-        let rare = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.rare.as_ref());
-        rare.is_some_and(|rare| rare.layers.has_messages())
+        self.layers_of(id).is_some_and(Stack::has_messages)
     }
 
     pub(crate) fn send_message(&mut self, id: ConnectionId, frame: &[u8]) {
@@ -189,8 +200,13 @@ impl Reactor {
         self.push_layer(id, layer);
         if let Some(rare) = self.rare(id) {
             let top = rare.layers.len().checked_sub(1);
+            let is_ready = rare.layers.is_ready();
             rare.entering = rare.entering.or(top);
             self.queue_ready(id);
+            if !is_ready {
+                let within = self.limits(id).handshake;
+                self.set_deadline(id, within);
+            }
         }
     }
 
@@ -207,10 +223,31 @@ impl Reactor {
             return;
         };
         let held = std::mem::take(&mut rare.held);
+        self.enter(id, level, held);
+    }
+
+    /// What the protocol has not been given, and what waits behind it, goes to the new layer `level` and those above.
+    pub(super) fn enter(&mut self, id: ConnectionId, level: usize, held: Held) {
+        let pending = self
+            .rare(id)
+            .map_or_else(VecDeque::new, |rare| std::mem::take(&mut rare.pending));
         if !held.is_empty() {
             self.climb(id, level, held.rest());
         }
         self.pool.put(held.into_buffer());
+        for (_, piece) in pending {
+            self.climb(id, level, &piece);
+        }
+        // The end came before the layer did: it belongs to what follows as well.
+        let ending = self
+            .connections
+            .get(id)
+            .is_some_and(|connection| connection.reading == Reading::Ending);
+        if ending {
+            self.run_up(id, |stack, scratch, up, wire| {
+                stack.wire_ended(level, scratch, up, wire)
+            });
+        }
     }
 
     /// Puts a layer on top of a connection's stack; it may speak first.
@@ -236,13 +273,10 @@ impl Reactor {
 
     /// The connection counts as made once its socket stands and every layer is ready.
     pub(super) fn open_if_ready(&mut self, id: ConnectionId) {
+        let ready = self.layers_are_ready(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let ready = connection
-            .rare
-            .as_ref()
-            .is_none_or(|rare| rare.layers.is_ready());
         if connection.phase != Phase::Opening || !ready {
             return;
         }

@@ -118,7 +118,11 @@ pub struct Reactor {
     stop_within: Option<Duration>,
     pub(crate) counters: Counters,
     logs: LogLimit,
+    /// Put around each protocol that takes a connection over: for tests, which watch the whole life of a connection.
+    pub(crate) watch: Option<Watch>,
 }
+
+pub(crate) type Watch = Box<dyn Fn(Box<dyn Protocol>) -> Box<dyn Protocol>>;
 
 /// What the connections of one listener share, or those made by us.
 #[derive(Debug)]
@@ -193,6 +197,7 @@ impl Reactor {
             stop_within: Some(limits::STOP),
             counters: Counters::default(),
             logs: LogLimit::default(),
+            watch: None,
         }
     }
 

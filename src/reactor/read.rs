@@ -13,15 +13,20 @@ use super::{Reactor, wire};
 impl Reactor {
     /// Serves a connection that the network says is ready.
     pub(super) fn serve(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
-        let Some(connection) = self.connections.get_mut(id) else {
+        let phase = self.connections.get(id).map(|connection| connection.phase);
+        if phase == Some(Phase::Connecting)
+            && (readiness.writable || readiness.failed || readiness.ended)
+        {
+            self.finish_connect(id);
+        }
+        // The edge that tells of the connection may also tell of its first input, and of nothing twice.
+        let Some(connection) = self
+            .connections
+            .get_mut(id)
+            .filter(|connection| connection.phase > Phase::Connecting)
+        else {
             return;
         };
-        if connection.phase == Phase::Connecting {
-            if readiness.writable || readiness.failed || readiness.ended {
-                self.finish_connect(id);
-            }
-            return;
-        }
         if readiness.ended {
             connection.hinted = true;
         }
