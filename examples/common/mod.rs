@@ -6,7 +6,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ropewalk::{Listen, Listener, ServerEndpoint};
+use ropewalk::{Error, Listen, Listener, ServerEndpoint};
 
 /// Serves on each endpoint of the command line, or on `default` if it names none, until SIGINT or SIGTERM. `listen` puts
 /// the protocol on an endpoint; it is called once for each, so what they share is made before.
@@ -71,6 +71,7 @@ pub(crate) fn run(
     });
     match outcome {
         Ok(_report) => ExitCode::SUCCESS,
+        Err(Error::Endpoint(error)) => refuse(error),
         Err(error) => {
             complain(error);
             ExitCode::FAILURE
@@ -78,7 +79,7 @@ pub(crate) fn run(
     }
 }
 
-/// The arguments are not understood.
+/// An argument is not understood: what was expected, and where.
 pub(crate) fn refuse(what: impl Display) -> ExitCode {
     complain(what);
     ExitCode::from(2)
