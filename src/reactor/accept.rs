@@ -100,7 +100,7 @@ fn unknown_service(endpoint: &ServerEndpoint) -> EndpointError {
     EndpointError {
         at: description.find(':').map_or(0, |colon| colon + 1),
         description,
-        expected: "a port's number, or a service that the system knows".to_owned(),
+        expected: "a port's number or a known service".to_owned(),
     }
 }
 
