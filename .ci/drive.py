@@ -672,7 +672,9 @@ def chat_by_curl(world):
     equal(curl.line(), QUESTION + "\r", "the question")
     curl.say(b"bob\n")
     equal(curl.line(), "* here: alice\r", "the presence")
-    alice.hear("* bob joined").say("hi")
+    alice.hear("* bob joined").say("hi", "/who").hear("* here: bob")
+    # Between what we type curl does not look at its socket; an empty line is nothing to the room.
+    curl.say(b"\n")
     equal(curl.line(), "alice: hi\r", "what alice says")
     curl.say(b"/quit\n")
     alice.hear("* bob left")

@@ -268,6 +268,7 @@ class Tool:
         return line.decode()
 
     def wait(self):
+        self.process.stdin.close()
         return self.process.wait(PATIENCE)
 
     def stderr(self):
