@@ -39,7 +39,7 @@ class Transcript:
 class Server:
     """A running example, and the addresses it says that it listens on."""
 
-    def __init__(self, world, program, *arguments, expect=1, env=None, wrapper=(), stdout=subprocess.PIPE):
+    def __init__(self, world, program, *arguments, expect=1, env=None, wrapper=(), stdout=subprocess.PIPE, stderr=None):
         self.world = world
         self.name = os.path.basename(program)
         self.stderr_file = tempfile.TemporaryFile()
@@ -49,7 +49,7 @@ class Server:
             command,
             stdin=subprocess.DEVNULL,
             stdout=stdout,
-            stderr=self.stderr_file,
+            stderr=self.stderr_file if stderr is None else stderr,
             env={**world.env, **(env or {})},
         )
         world.servers.append(self)
