@@ -16,7 +16,8 @@ use crate::reactor::{Reactor, encode};
 ///
 /// Clones are the same group. Members are told apart by a key and served in its order. A member whose connection has ended
 /// is no member any more, without anybody's doing; so `leave` is for those who stay connected, and for a key that is to be
-/// free at once.
+/// free at once. A key is not free before its member was told
+/// [`connection_lost`](crate::Protocol::connection_lost): what is said there of a key is said of the one who had it.
 ///
 /// ```
 /// use ropewalk::{Group, LineReceiver, Transport};
@@ -105,7 +106,7 @@ impl<K: Ord> Group<K> {
         let mut members = self.members.borrow_mut();
         let taken = members
             .get(&key)
-            .is_some_and(|&other| other != id && reactor.is_connected(other));
+            .is_some_and(|&other| other != id && reactor.member_takes(other).is_some());
         if taken || !reactor.is_connected(id) {
             return false;
         }
@@ -114,12 +115,20 @@ impl<K: Ord> Group<K> {
     }
 
     /// Ends a membership; the connection it was.
-    pub fn leave(&self, key: &K) -> Option<ConnectionId> {
+    pub fn leave<Q>(&self, key: &Q) -> Option<ConnectionId>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         self.members.borrow_mut().remove(key)
     }
 
     /// The connection under `key`, which may have ended by now.
-    pub fn get(&self, key: &K) -> Option<ConnectionId> {
+    pub fn get<Q>(&self, key: &Q) -> Option<ConnectionId>
+    where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
         self.members.borrow().get(key).copied()
     }
 
@@ -147,8 +156,18 @@ impl<K: Ord> Group<K> {
     }
 
     /// Sends a frame to every member but the one under `key`.
-    pub fn send_except(&self, reactor: &mut impl AsMut<Reactor>, key: &K, frame: impl AsRef<[u8]>) {
-        self.send_to(reactor.as_mut(), frame.as_ref(), |other| other != key);
+    pub fn send_except<Q>(
+        &self,
+        reactor: &mut impl AsMut<Reactor>,
+        key: &Q,
+        frame: impl AsRef<[u8]>,
+    ) where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.send_to(reactor.as_mut(), frame.as_ref(), |other| {
+            std::borrow::Borrow::borrow(other) != key
+        });
     }
 
     fn send_to(&self, reactor: &mut Reactor, frame: &[u8], wanted: impl Fn(&K) -> bool) {
@@ -253,9 +272,10 @@ impl FrameQueue {
 }
 
 impl Reactor {
-    /// Whether a member's connection takes what is sent; `None` if it has ended.
+    /// Whether a member's connection takes what is sent; `None` if it is over, its loss told.
     fn member_takes(&self, id: ConnectionId) -> Option<bool> {
-        Some(self.live(id)?.takes_writes())
+        let connection = self.connections.get(id)?;
+        (connection.phase <= Phase::Lost).then(|| connection.takes_writes())
     }
 
     fn send_to_member(

@@ -42,3 +42,7 @@ pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, run};
 pub use remote::{Remote, RemoteError};
 pub use timer::TimerId;
 pub use transport::Transport;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct ReadmeDoctests;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::connection::{Connection, ConnectionId, ListenerId, Owner, Parting, Phase};
 use crate::endpoint::{Port, ServerEndpoint};
-use crate::error::{Error, Lost, Result};
+use crate::error::{EndpointError, Error, Lost, Result};
 use crate::layer::Layer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
 use crate::network::{Farewell, ListenOptions, SocketId};
@@ -94,6 +94,16 @@ fn verdict(error: &io::Error) -> Verdict {
     }
 }
 
+/// Whoever wrote the name is to mend it, as with any endpoint that can't be understood.
+fn unknown_service(endpoint: &ServerEndpoint) -> EndpointError {
+    let description = endpoint.to_string();
+    EndpointError {
+        at: description.find(':').map_or(0, |colon| colon + 1),
+        description,
+        expected: "a port's number or a known service".to_owned(),
+    }
+}
+
 impl Reactor {
     pub(super) fn begin_to_listen(
         &mut self,
@@ -109,7 +119,7 @@ impl Reactor {
             endpoint: endpoint.to_string(),
             error: error.into(),
         };
-        let (address, options) = self.address_to_listen_on(endpoint).map_err(failed)?;
+        let (address, options) = self.address_to_listen_on(endpoint)?;
         let id = ListenerId {
             index: self.listeners.vacant_key() as u32,
             serial: self.next_listener,
@@ -137,7 +147,7 @@ impl Reactor {
     fn address_to_listen_on(
         &mut self,
         endpoint: &ServerEndpoint,
-    ) -> io::Result<(Address, ListenOptions)> {
+    ) -> Result<(Address, ListenOptions), EndpointError> {
         let ServerEndpoint::Tcp {
             interface,
             port,
@@ -145,9 +155,10 @@ impl Reactor {
         } = endpoint;
         let port = match port {
             Port::Number(port) => *port,
-            Port::Service(service) => self.network.service_port(service).ok_or_else(|| {
-                io::Error::new(ErrorKind::NotFound, format!("no such service: {service}"))
-            })?,
+            Port::Service(service) => self
+                .network
+                .service_port(service)
+                .ok_or_else(|| unknown_service(endpoint))?,
         };
         let mut options = ListenOptions::default();
         options.backlog = backlog.unwrap_or(options.backlog);

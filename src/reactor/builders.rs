@@ -69,7 +69,7 @@ impl<'a> Listen<'a> {
     /// Listens, with a protocol from `factory` for each connection. The address is bound when this returns.
     ///
     /// # Errors
-    /// [`Error::Endpoint`](crate::Error::Endpoint) if the endpoint could not be understood,
+    /// [`Error::Endpoint`](crate::Error::Endpoint) if the endpoint could not be understood, or names an unknown service,
     /// [`Error::Listen`](crate::Error::Listen) if its address can't be listened on,
     /// [`Error::Stopping`](crate::Error::Stopping) while the reactor stops.
     pub fn with<F: Factory>(self, mut factory: F) -> Result<Listener> {

@@ -1,0 +1,100 @@
+//! What every example does around its protocol: reads the command line, listens, says where, and ends with an exit code
+//! that a script can tell apart. None of it is needed to use the crate.
+#![allow(dead_code, reason = "each example takes what it needs")]
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ropewalk::{Error, Listen, Listener, ServerEndpoint};
+
+/// Serves on each endpoint of the command line, or on `default` if it names none, until SIGINT or SIGTERM. `listen` puts
+/// the protocol on an endpoint; it is called once for each, so what they share is made before.
+pub(crate) fn serve(
+    help: &str,
+    default: &str,
+    listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
+) -> ExitCode {
+    env_logger::init_from_env(env_logger::Env::default().default_filter_or("warn"));
+    match arguments(help).and_then(|arguments| endpoints(&arguments, default)) {
+        Ok(endpoints) => run(&endpoints, listen),
+        Err(code) => code,
+    }
+}
+
+/// The command line without the program's name. An exit code if that is all there is to do.
+pub(crate) fn arguments(help: &str) -> Result<Vec<String>, ExitCode> {
+    let arguments: Result<Vec<String>, _> = std::env::args_os()
+        .skip(1)
+        .map(|argument| argument.into_string())
+        .collect();
+    let arguments = arguments
+        .map_err(|argument| refuse(format_args!("expected UTF-8 in argument {argument:?}")))?;
+    if arguments.iter().any(|argument| argument == "--help") {
+        say(help.trim());
+        return Err(ExitCode::SUCCESS);
+    }
+    Ok(arguments)
+}
+
+/// All of them are understood, or nothing is done: a server must not come up by half.
+fn endpoints(arguments: &[String], default: &str) -> Result<Vec<ServerEndpoint>, ExitCode> {
+    if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
+        return Err(refuse(format_args!(
+            "expected endpoints such as {default}, or --help, in place of {option:?}"
+        )));
+    }
+    let arguments = match arguments {
+        [] => &[default.to_owned()],
+        some => some,
+    };
+    arguments
+        .iter()
+        .map(|argument| argument.parse().map_err(refuse))
+        .collect()
+}
+
+/// Runs a reactor that listens on all of `endpoints`, and says so once it does.
+pub(crate) fn run(
+    endpoints: &[ServerEndpoint],
+    mut listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
+) -> ExitCode {
+    let outcome = ropewalk::run(|reactor| {
+        let listeners = endpoints
+            .iter()
+            .map(|endpoint| listen(reactor.listen(endpoint.clone())))
+            .collect::<ropewalk::Result<Vec<_>>>()?;
+        for listener in listeners {
+            say(format_args!("listening on {}", listener.address()));
+        }
+        Ok(())
+    });
+    match outcome {
+        Ok(_report) => ExitCode::SUCCESS,
+        Err(Error::Endpoint(error)) => refuse(error),
+        Err(error) => {
+            complain(error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An argument is not understood: what was expected, and where.
+pub(crate) fn refuse(what: impl Display) -> ExitCode {
+    complain(what);
+    ExitCode::from(2)
+}
+
+/// A line on stdout, at once. A server whose stdout was closed serves all the same; `println!` would panic.
+fn say(line: impl Display) {
+    let mut stdout = io::stdout().lock();
+    let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
+    if let Err(error) = said {
+        log::warn!("stdout: {error}");
+    }
+}
+
+/// A line on stderr. If that is closed too, there is nobody left to tell.
+fn complain(line: impl Display) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
