@@ -138,6 +138,11 @@ impl Up {
         self.pieces.push((Kind::Message, self.buffer.len()));
     }
 
+    /// All that was handed up so far, of bytes and messages together: for the tests of a layer.
+    pub fn so_far(&self) -> &[u8] {
+        &self.buffer
+    }
+
     pub(crate) fn clear(&mut self) {
         self.buffer.clear();
         self.pieces.clear();

@@ -70,8 +70,9 @@ impl Stepper {
         Some(next.since(self.reactor.network.now()))
     }
 
-    /// The reactor, between two turns.
+    /// The reactor, between two turns. Its time is read anew, so that what is timed from outside counts from now.
     pub fn reactor(&mut self) -> &mut Reactor {
+        self.reactor.now = self.reactor.network.now();
         &mut self.reactor
     }
 

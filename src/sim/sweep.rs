@@ -1,7 +1,7 @@
 //! Many worlds for one scenario. Owns the telling which seed failed; does not know what a scenario is about.
 
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::faults::Faults;
 use super::world::World;
@@ -19,12 +19,14 @@ use super::world::World;
 pub fn sweep(seeds: Range<u64>, faults: Faults, scenario: impl Fn(&World)) {
     for seed in seeds {
         let world = World::new(seed, faults);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&world))) {
+        if let Err(cause) = catch_unwind(AssertUnwindSafe(|| scenario(&world))) {
+            let text = cause.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| cause.downcast_ref::<&str>().copied());
             let after = seed.saturating_add(1);
-            eprintln!(
-                "seed {seed} failed; to play it alone: sim::sweep({seed}..{after}, Faults::{faults:?}, ..)"
+            panic!(
+                "seed {seed} failed; to play it alone: sim::sweep({seed}..{after}, Faults::{faults:?}, ..)\n{}",
+                text.unwrap_or("no message"),
             );
-            resume_unwind(panic);
         }
     }
 }

@@ -224,7 +224,6 @@ fn time_jumps_and_timers_fire_on_the_dot() {
 }
 
 #[test]
-#[ignore = "Stepper::reactor does not read the clock, so that a timer set from outside counts from the last turn"]
 fn a_timer_set_from_outside_counts_from_now() {
     let (world, log) = (World::new(0, Faults::None), Log::default());
     world.host("server", timer(HOUR, &log));
