@@ -203,6 +203,16 @@ impl Peer {
         self.state(|state| state.received.to_vec())
     }
 
+    /// Whether the other side's FIN has come.
+    pub fn has_ended(&self) -> bool {
+        self.ending() == Ending::Eof
+    }
+
+    /// Whether the connection was reset.
+    pub fn is_reset(&self) -> bool {
+        self.ending() == Ending::Reset
+    }
+
     /// Leaves what comes in its receive window, until that is full and the other side can't send.
     pub fn stops_reading(&self) -> &Self {
         self.act(|fabric, id| fabric.peer_stops_reading(id))

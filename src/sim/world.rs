@@ -3,6 +3,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -145,6 +146,30 @@ impl World {
         self.state.machines.borrow()[index].pace == Pace::Stopped
     }
 
+    /// Whether there is a host of that name with a reactor.
+    pub fn has_host(&self, name: &str) -> bool {
+        self.find(name).is_some()
+    }
+
+    /// The address of a host, of version 4.
+    ///
+    /// # Panics
+    /// If there is no such host.
+    #[track_caller]
+    pub fn address(&self, name: &str) -> IpAddr {
+        let fabric = self.fabric().borrow();
+        match fabric.find_host(name) {
+            Some(host) => fabric.host(host).v4.into(),
+            None => panic!("there is no host {name}"),
+        }
+    }
+
+    /// Lets the next thing happen: a turn of each reactor that has something to do, or else the clock moves to what comes
+    /// next. `false` if nothing more will happen by itself.
+    pub fn step(&self) -> bool {
+        self.step_before(Time::NEVER) == Step::Happened
+    }
+
     /// Virtual time now.
     pub fn now(&self) -> Time {
         self.fabric().borrow().now
@@ -168,7 +193,7 @@ impl World {
     /// Runs for so long in virtual time.
     pub fn run_for(&self, delay: Duration) {
         let end = self.now() + delay;
-        while self.step(end) == Step::Happened {}
+        while self.step_before(end) == Step::Happened {}
         self.advance(end);
     }
 
@@ -185,7 +210,7 @@ impl World {
 
     /// Runs until nothing is left to do but wait for timers.
     pub fn settle(&self) {
-        while self.is_busy() && self.step(Time::NEVER) == Step::Happened {}
+        while self.is_busy() && self.step_before(Time::NEVER) == Step::Happened {}
     }
 
     /// The last things that happened, a line each.
@@ -198,7 +223,7 @@ impl World {
         let end = self.now() + PATIENCE;
         loop {
             let found = check(self);
-            if found.is_some() || self.step(end) == Step::Nothing {
+            if found.is_some() || self.step_before(end) == Step::Nothing {
                 return found;
             }
         }
@@ -236,7 +261,7 @@ impl World {
 
     /// Gives each host with something to do a turn; if there is none, moves the clock to what happens next, unless that
     /// is after `end`.
-    fn step(&self, end: Time) -> Step {
+    fn step_before(&self, end: Time) -> Step {
         let mut ready = self.ready();
         if !ready.is_empty() {
             let fabric = self.fabric();
