@@ -12,7 +12,7 @@ mod common;
 
 use std::process::ExitCode;
 
-use ropewalk::{Protocol, Transport};
+use ropewalk::{Limits, Protocol, Transport};
 
 const HELP: &str = "
 Usage: echo [ENDPOINT]...
@@ -30,9 +30,9 @@ struct Echo;
 /// `data_received` is the only method a protocol must have. The others have defaults, and three of those are at work here:
 ///
 /// - Bytes arrive in whatever portions the network cuts, and leave when our callback has returned: `write` only puts them in
-///   a queue, so it can neither block nor fail. A client that sends 30 MB before it reads any would fill our memory, were it
-///   not for `pause_writing`: once 64 KiB wait to be sent, its connection is not read any more, so the client's system
-///   notices that we are full and makes it wait, until `resume_writing`. Not a byte is lost.
+///   a queue, so it can neither block nor fail. A client that sends and never reads would fill our memory, were it not for
+///   `pause_writing`: once so much waits to be sent, its connection is not read any more, so the client's system notices
+///   that we are full and makes it wait, until `resume_writing`. Not a byte is lost.
 /// - When the client has sent its last byte, `eof_received` calls `transport.lose_connection()`. That isn't the end at once:
 ///   what we still owe is sent before.
 /// - When the server is told to stop (SIGINT, SIGTERM), each connection hears `stopping`, and ends in the same way.
@@ -42,11 +42,23 @@ impl Protocol for Echo {
     }
 }
 
+/// How much may wait is a listener's setting. The default, 64 KiB, is right for clients that talk and listen by turns. Ours
+/// may say all they have before they listen, as the simplest of programs do: 30 MB of that must not leave both sides waiting
+/// for the other, so up to 32 MiB wait for each client.
+fn limits() -> Limits {
+    const MIB: usize = 1024 * 1024;
+    Limits::default()
+        .water_marks(8 * MIB, 32 * MIB)
+        .unsent(64 * MIB)
+}
+
 /// `common::serve` reads the command line and calls `ropewalk::run`. With neither, all of `main` would be
 ///
 /// ```text
 /// ropewalk::run(|reactor| reactor.listen("tcp:8007").serve(|_peer| Echo).map(drop)).map(drop)
 /// ```
 fn main() -> ExitCode {
-    common::serve(HELP, "tcp:8007", |listen| listen.serve(|_peer| Echo))
+    common::serve(HELP, "tcp:8007", |listen| {
+        listen.limits(limits()).serve(|_peer| Echo)
+    })
 }
