@@ -1,7 +1,7 @@
 //! Sending to many: groups of connections, by key, with a policy for members that can't keep up. Owns who is a member and
 //! what waits for the slow; a frame is encoded once for all members with the same framing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::rc::Rc;
@@ -39,6 +39,9 @@ use crate::reactor::{Reactor, encode};
 /// ```
 pub struct Group<K> {
     members: Rc<RefCell<BTreeMap<K, ConnectionId>>>,
+    /// How many joins from now those whose connection has ended are looked for: each time after as many as there are
+    /// members, so that a group that never sends does not grow, and a join costs the same.
+    until_pruned: Rc<Cell<usize>>,
     slow: Slow,
 }
 
@@ -61,6 +64,7 @@ impl<K> Clone for Group<K> {
     fn clone(&self) -> Self {
         Self {
             members: Rc::clone(&self.members),
+            until_pruned: Rc::clone(&self.until_pruned),
             slow: self.slow,
         }
     }
@@ -91,6 +95,7 @@ impl<K: Ord> Group<K> {
     pub fn with(slow: Slow) -> Self {
         Self {
             members: Rc::default(),
+            until_pruned: Rc::default(),
             slow,
         }
     }
@@ -111,6 +116,13 @@ impl<K: Ord> Group<K> {
             return false;
         }
         members.insert(key, id);
+        match self.until_pruned.get().checked_sub(1) {
+            Some(left) => self.until_pruned.set(left),
+            None => {
+                members.retain(|_, id| reactor.member_takes(*id).is_some());
+                self.until_pruned.set(members.len());
+            }
+        }
         true
     }
 

@@ -91,3 +91,44 @@ fn a_key_is_free_once_its_members_loss_was_told_and_not_before() {
         ]
     );
 }
+
+/// Joins under a number of its own and never says anything.
+struct Passerby {
+    room: Group<u32>,
+    number: u32,
+}
+
+impl Protocol for Passerby {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        assert!(self.room.join(transport, self.number));
+    }
+
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+}
+
+#[test]
+fn a_group_that_never_sends_does_not_keep_those_who_went() {
+    use ropewalk::sim::{Faults, World};
+    let world = World::new(0, Faults::None);
+    let room = Group::new();
+    let members = room.clone();
+    world.host("server", move |reactor| {
+        let mut number = 0;
+        reactor.listen("tcp:7").serve(move |_peer| {
+            number += 1;
+            Passerby {
+                room: members.clone(),
+                number,
+            }
+        })
+    });
+    for _ in 0..200 {
+        world.peer("tcp:server:7").resets();
+        world.settle();
+    }
+    assert!(
+        room.len() < 5,
+        "{} members, and nobody is there",
+        room.len()
+    );
+}

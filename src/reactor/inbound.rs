@@ -58,6 +58,7 @@ impl Reactor {
             Some(level) => self.enter(id, level, held),
             None => self.hold(id, held),
         }
+        self.tidy(id);
     }
 
     fn rest_of(&mut self, mut input: Input<'_>) -> Held {

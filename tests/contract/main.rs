@@ -1,5 +1,6 @@
 //! The contract: each behaviour is one body, run on real sockets, in simulation, and in simulation under a layer. The list
 //! of the tests' names is the specification; `catalogue.txt` says which rule each of them keeps.
+#![allow(dead_code, reason = "each subject uses its part of the frame")]
 
 #[path = "../toy/mod.rs"]
 mod toy;
