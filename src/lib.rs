@@ -1,4 +1,57 @@
 //! An event-driven reactor for network protocols: callbacks, one thread, no `Send`, no lifetimes to fight.
+//!
+//! ```no_run
+//! use ropewalk::{Protocol, Transport};
+//!
+//! struct Echo;
+//!
+//! impl Protocol for Echo {
+//!     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
+//!         transport.write(data);
+//!     }
+//! }
+//!
+//! fn main() -> ropewalk::Result<()> {
+//!     ropewalk::run(|reactor| reactor.listen("tcp:8007").serve(|_peer| Echo).map(drop)).map(drop)
+//! }
+//! ```
+//!
+//! # A map, in reading order
+//! - [`Protocol`], or [`LineReceiver`] for lines of text, is what you write: one value for each connection. A closure, or a
+//!   [`Factory`], builds them.
+//! - [`Transport`] is what a callback may do to its connection, [`Reactor`] what it may do to everything else: listen, connect,
+//!   call later, write to and close others. [`run`] makes a reactor and turns it.
+//! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
+//! - [`Group`] sends to many. [`Remote`] calls in from other threads.
+//! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
+//! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
+//! - [`network`] is the seam to the operating system, below all of it.
+//!
+//! # The picture
+//! ```text
+//!    sockets, clock, names (mio)  ─┐
+//!    a simulated world (seeded)   ─┼─►  trait Network
+//!    a fake for a unit test       ─┘         │
+//!                                            ▼
+//!         Reactor   one table of connections · timers · posted calls · the turn
+//!                                            │  bytes            ▲ bytes
+//!                                            ▼                   │
+//!         Layers    between the wire and the framing, if asked for
+//!                                            ▼                   │
+//!         Framing   lines, or your own: cuts frames inbound, wraps them outbound
+//!                                            ▼                   │
+//!         Protocol  your code, called from one place only        │ Transport::write (bytes) / send (a frame)
+//!                                            └───────────────────┘
+//! ```
+//!
+//! # Two rules to know
+//! - What a callback asks for is queued: nothing of yours is called from inside a call of yours. So an `Rc<RefCell<_>>` that
+//!   connections share may be borrowed for a whole callback.
+//! - Everything is bounded by default, and named when it is exceeded: see [`Limits`] and [`Counters`].
+//!
+//! # Logging
+//! By the `log` crate, each line with the connection and its peer, warnings at most a few a second. Target `ropewalk::wire`
+//! at level trace is a readable transcript of every connection.
 #![forbid(unsafe_code)]
 
 pub mod framing;
