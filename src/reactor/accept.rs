@@ -1,7 +1,7 @@
-//! Listeners and accepting. Owns what an accept error means and how a listener that ran out of descriptors comes back;
-//! knows nothing of what the connections do afterwards.
+//! Listeners and accepting. Owns how a listener that is full or ran out of descriptors comes back; knows nothing of what
+//! the connections do afterwards.
 
-use std::io::{self, ErrorKind};
+use std::io;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -12,8 +12,10 @@ use crate::layer::Layer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
 use crate::network::{Farewell, ListenOptions, SocketId};
 use crate::protocol::Protocol;
+use crate::timer::TimerId;
 
 use super::timed::Timed;
+use super::verdict::{Verdict, lacks_descriptors, verdict};
 use super::{Reactor, Settings};
 
 /// A factory, its type forgotten.
@@ -47,51 +49,18 @@ pub(super) struct ListenerState {
     queued: bool,
 }
 
+/// What keeps a listener from accepting. It is over when nobody waits in the backlog any more.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Accepting {
     Ready,
     /// As many connections as there may be.
     Full,
-    /// The system had no descriptor or memory: a timer tries again, and so does every close.
+    /// The system had no descriptor or memory: a timer tries again, and so does every close. The next timer is set to
+    /// `pause`.
     Exhausted {
-        delay: Duration,
+        timer: TimerId,
+        pause: Duration,
     },
-}
-
-/// What to do after an accept that failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// The backlog is empty.
-    Done,
-    /// That connection is gone; the next one may be well.
-    Next,
-    /// Later, by a timer: an edge-triggered network will not tell again of what is waiting already.
-    BackOff,
-}
-
-/// The errors of one connection must not be taken for the listener's, and a want of resources not for either.
-fn verdict(error: &io::Error) -> Verdict {
-    // The network errors that Linux passes on from the new connection: EPERM, EPROTO, ENOPROTOOPT, EHOSTDOWN, ENONET,
-    // EOPNOTSUPP, besides those that have a kind of their own.
-    const OF_THE_CONNECTION: [i32; 6] = [1, 71, 92, 112, 64, 95];
-    match error.kind() {
-        ErrorKind::WouldBlock => Verdict::Done,
-        ErrorKind::Interrupted
-        | ErrorKind::ConnectionAborted
-        | ErrorKind::ConnectionReset
-        | ErrorKind::TimedOut
-        | ErrorKind::NetworkDown
-        | ErrorKind::NetworkUnreachable
-        | ErrorKind::HostUnreachable
-        | ErrorKind::PermissionDenied => Verdict::Next,
-        _ if error
-            .raw_os_error()
-            .is_some_and(|code| OF_THE_CONNECTION.contains(&code)) =>
-        {
-            Verdict::Next
-        }
-        _ => Verdict::BackOff,
-    }
 }
 
 /// Whoever wrote the name is to mend it, as with any endpoint that can't be understood.
@@ -187,6 +156,7 @@ impl Reactor {
     }
 
     fn close_listener(&mut self, id: ListenerId) {
+        self.set_accepting(id, Accepting::Ready);
         let state = self.listeners.remove(id.index as usize);
         log::info!("no longer listening on {}", state.address);
         self.network.close(state.socket, Farewell::Close);
@@ -235,33 +205,54 @@ impl Reactor {
         }
     }
 
-    /// Accepts what waits in the backlog, up to a turn's share.
-    pub(super) fn accept(&mut self, id: ListenerId) {
+    /// The network says that somebody calls. One that is queued has its share later, and only one in a turn.
+    pub(super) fn accept_unless_queued(&mut self, id: ListenerId) {
+        if self.listener(id).is_some_and(|listener| !listener.queued) {
+            self.accept(id);
+        }
+    }
+
+    pub(super) fn accept_queued(&mut self, id: ListenerId) {
         if let Some(listener) = self.listener(id) {
             listener.queued = false;
+            self.accept(id);
         }
+    }
+
+    /// Accepts what waits in the backlog, up to a turn's share.
+    fn accept(&mut self, id: ListenerId) {
         for _ in 0..ACCEPT_BUDGET {
             let Some(socket) = self.listener(id).map(|listener| listener.socket) else {
                 return;
             };
-            if self.is_full(id) && !self.handle_overflow(id, socket) {
+            let full = self.is_full(id);
+            if full && self.lets_wait(id) {
                 return;
             }
             match self.network.accept(socket) {
-                Ok((socket, peer)) => {
-                    if let Some(listener) = self.listener(id) {
-                        listener.accepting = Accepting::Ready;
-                    }
-                    self.admit(id, socket, peer);
+                Ok((socket, _)) if full => {
+                    self.counters.overflowed += 1;
+                    self.network.close(socket, Farewell::Close);
                 }
+                Ok((socket, peer)) => self.admit(id, socket, peer),
                 Err(error) => match verdict(&error) {
-                    Verdict::Done => return,
+                    Verdict::Done => return self.set_accepting(id, Accepting::Ready),
                     Verdict::Next => self.counters.accepts_failed += 1,
                     Verdict::BackOff => return self.retry_accept_later(id, &error),
                 },
             }
         }
         self.queue_listener(id);
+    }
+
+    fn set_accepting(&mut self, id: ListenerId, accepting: Accepting) {
+        let Some(listener) = self.listener(id) else {
+            return;
+        };
+        let before = std::mem::replace(&mut listener.accepting, accepting);
+        if let Accepting::Exhausted { timer, .. } = before {
+            self.timers.cancel(timer);
+        }
     }
 
     /// Whether the listener, or the reactor, has as many connections as it may have.
@@ -275,65 +266,66 @@ impl Reactor {
             || self.connections.len() >= self.max_connections
     }
 
-    /// What the listener does with a connection too many; `false` if it leaves it in the backlog.
-    fn handle_overflow(&mut self, id: ListenerId, socket: SocketId) -> bool {
-        let Some(place) = self.listener(id).map(|listener| listener.settings as usize) else {
-            return false;
+    /// Whether connections too many stay in the backlog of the listener, which is full.
+    fn lets_wait(&mut self, id: ListenerId) -> bool {
+        let Some(listener) = self.listener(id) else {
+            return true;
         };
-        match self.settings[place].limits.overflow {
-            Overflow::Wait => {
-                let (limit, now) = (self.connections.len(), self.now);
-                if let Some(listener) = self.listener(id)
-                    && listener.accepting != Accepting::Full
-                {
-                    listener.accepting = Accepting::Full;
-                    log::warn!(
-                        "{}: full at {limit} connections, {now}; more have to wait",
-                        listener.address
-                    );
-                }
-                false
-            }
-            Overflow::Refuse => match self.network.accept(socket) {
-                Ok((socket, _)) => {
-                    self.counters.overflowed += 1;
-                    self.network.close(socket, Farewell::Close);
-                    true
-                }
-                Err(error) => {
-                    if verdict(&error) == Verdict::BackOff {
-                        self.retry_accept_later(id, &error);
-                    }
-                    verdict(&error) == Verdict::Next
-                }
-            },
+        let (place, accepting) = (listener.settings as usize, listener.accepting);
+        let address = listener.address.clone();
+        if self.settings[place].limits.overflow == Overflow::Refuse {
+            return false;
         }
+        if accepting != Accepting::Full {
+            self.set_accepting(id, Accepting::Full);
+            let count = self.connections.len();
+            self.warn_of(format_args!(
+                "{address}: full at {count} connections; more have to wait"
+            ));
+        }
+        true
     }
 
-    /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses. Whoever waits in the backlog
-    /// and can't be served is turned away with the descriptor kept in reserve for that.
+    /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses.
     fn retry_accept_later(&mut self, id: ListenerId, error: &io::Error) {
         self.counters.accepts_failed += 1;
         let Some(listener) = self.listener(id) else {
             return;
         };
+        let (socket, accepting) = (listener.socket, listener.accepting);
+        let address = listener.address.clone();
         let (first, longest) = ACCEPT_RETRY;
-        let (delay, socket) = match listener.accepting {
-            Accepting::Exhausted { delay } => ((delay * 2).min(longest), listener.socket),
-            _ => {
-                log::warn!(
-                    "{}: can't accept: {error}; trying again from time to time",
-                    listener.address
-                );
-                (first, listener.socket)
+        let pause = match accepting {
+            // Woken before its time, by a close or a call: that does not bring a second timer to life.
+            Accepting::Exhausted { timer, .. } if self.timers.deadline(timer).is_some() => None,
+            Accepting::Exhausted { pause, .. } => Some(pause),
+            Accepting::Ready | Accepting::Full => {
+                self.warn_of(format_args!(
+                    "{address}: can't accept: {error}; trying again from time to time"
+                ));
+                Some(first)
             }
         };
-        listener.accepting = Accepting::Exhausted { delay };
-        let at = self.now + delay;
-        self.timers.arm(at, Timed::Accept(id));
-        while self.counters.accepts_failed > 0 && self.network.refuse(socket).is_ok() {
+        if let Some(pause) = pause {
+            let timer = self.timers.arm(self.now + pause, Timed::Accept(id));
+            let pause = (pause * 2).min(longest);
+            self.set_accepting(id, Accepting::Exhausted { timer, pause });
+        }
+        if lacks_descriptors(error) {
+            self.turn_away(id, socket);
+        }
+    }
+
+    /// Whoever waits in the backlog is turned away with the descriptor kept in reserve for that, rather than left without
+    /// an answer. A want of memory has no such reserve, and is sooner over.
+    fn turn_away(&mut self, id: ListenerId, socket: SocketId) {
+        for _ in 0..ACCEPT_BUDGET {
+            if self.network.refuse(socket).is_err() {
+                return;
+            }
             self.counters.overflowed += 1;
         }
+        self.queue_listener(id);
     }
 
     /// A connection was accepted: a protocol is built for it, or it is closed.
@@ -388,29 +380,5 @@ impl Reactor {
             None => self.discard(build),
         }
         built
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_connections_error_is_not_the_listeners() {
-        for code in [103, 4, 1, 71, 92, 112, 64, 95, 100, 101, 113, 110] {
-            assert_eq!(
-                verdict(&io::Error::from_raw_os_error(code)),
-                Verdict::Next,
-                "{code}"
-            );
-        }
-        for code in [24, 23, 105, 12] {
-            assert_eq!(
-                verdict(&io::Error::from_raw_os_error(code)),
-                Verdict::BackOff,
-                "{code}"
-            );
-        }
-        assert_eq!(verdict(&io::Error::from_raw_os_error(11)), Verdict::Done);
     }
 }

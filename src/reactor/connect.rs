@@ -226,6 +226,7 @@ impl Reactor {
                 return self.retire(id, Lost::Aborted, Farewell::Reset.into());
             };
             let options = connecting.options.clone();
+            let bound = options.bind.is_some();
             match self.network.connect(&address, &options, id.token()) {
                 Ok(socket) => {
                     if let Some(connection) = self.connections.get_mut(id) {
@@ -234,7 +235,7 @@ impl Reactor {
                     }
                     return;
                 }
-                Err(error) => self.attempt_failed(id, explain(address, &error)),
+                Err(error) => self.attempt_failed(id, explain(address, bound, &error)),
             }
         }
     }
@@ -269,7 +270,7 @@ impl Reactor {
                 ConnectError::SelfConnected { address }
             }
             Ok(true) => return self.connected(id),
-            Err(error) => explain(address, &error),
+            Err(error) => explain(address, false, &error),
         };
         self.attempt_failed(id, error);
         self.try_next_address(id);
@@ -307,8 +308,8 @@ impl Reactor {
     }
 }
 
-/// An error of an attempt, in the words of [`ConnectError`].
-fn explain(address: Address, error: &io::Error) -> ConnectError {
+/// An error of an attempt, in the words of [`ConnectError`]. `bound`: it may be about the local address that was asked for.
+fn explain(address: Address, bound: bool, error: &io::Error) -> ConnectError {
     match error.kind() {
         ErrorKind::ConnectionRefused => ConnectError::Refused { address },
         ErrorKind::TimedOut => ConnectError::TimedOut {
@@ -321,12 +322,15 @@ fn explain(address: Address, error: &io::Error) -> ConnectError {
                 error: error.into(),
             }
         }
-        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable | ErrorKind::PermissionDenied => {
-            ConnectError::Bind {
-                address,
-                error: error.into(),
-            }
-        }
+        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => ConnectError::Bind {
+            address,
+            error: error.into(),
+        },
+        // A port that only root may have; without one it is a rule of the system's, as a firewall's.
+        ErrorKind::PermissionDenied if bound => ConnectError::Bind {
+            address,
+            error: error.into(),
+        },
         _ => ConnectError::Failed {
             address,
             error: error.into(),

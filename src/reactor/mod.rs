@@ -14,6 +14,7 @@ mod stepper;
 mod stop;
 mod timed;
 mod turn;
+mod verdict;
 mod wire;
 mod write;
 

@@ -65,7 +65,7 @@ impl Turn {
         for (count, readiness) in self.batch.ready.drain(..).enumerate() {
             match Owner::from(readiness.token) {
                 Owner::Connection(id) => reactor.serve(id, readiness, &mut self.buffer),
-                Owner::Listener(id) => reactor.accept(id),
+                Owner::Listener(id) => reactor.accept_unless_queued(id),
             }
             // Replies leave while their connection is still in the cache, unless somebody writes to others: then all
             // wait, to go out in one piece each.
@@ -80,7 +80,7 @@ impl Turn {
         for _ in 0..reactor.queued_before {
             match reactor.ready.pop_front() {
                 Some(Owner::Connection(id)) => reactor.serve_queued(id, &mut self.buffer),
-                Some(Owner::Listener(id)) => reactor.accept(id),
+                Some(Owner::Listener(id)) => reactor.accept_queued(id),
                 None => break,
             }
         }
