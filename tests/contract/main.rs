@@ -9,3 +9,5 @@ mod world;
 
 mod closing;
 mod half_closing;
+mod handles;
+mod reasons;
