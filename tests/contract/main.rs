@@ -9,3 +9,6 @@ mod spy;
 mod world;
 
 mod closing;
+mod half_closing;
+mod handles;
+mod reasons;

@@ -230,6 +230,17 @@ impl World {
         }
     }
 
+    /// Turns the reactor until it has no connection left, those that only linger included. To ask a reactor is to give it
+    /// a turn, so it is not asked all the time.
+    #[track_caller]
+    pub(crate) fn run_until_all_are_gone(&self) {
+        let begin = self.now();
+        while self.on(|reactor| reactor.connections()) > 0 {
+            assert!(self.now() - begin < PATIENCE, "connections are left");
+            self.run_for(Duration::from_millis(1));
+        }
+    }
+
     /// Until the reactor has stopped.
     #[track_caller]
     pub(crate) fn run_to_the_end(&self) {
