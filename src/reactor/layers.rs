@@ -147,7 +147,7 @@ impl Reactor {
             }
             Err(cause) => {
                 self.discard(stack);
-                self.panicked(id, &*cause);
+                self.panicked(id, cause);
                 None
             }
         }
@@ -273,7 +273,7 @@ impl Reactor {
             }
             Err(cause) => {
                 self.discard(stack);
-                self.panicked(id, &*cause);
+                self.panicked(id, cause);
             }
         }
     }
