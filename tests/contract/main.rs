@@ -8,3 +8,4 @@ mod spy;
 mod world;
 
 mod closing;
+mod timers;
