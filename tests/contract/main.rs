@@ -8,4 +8,5 @@ mod spy;
 mod world;
 
 mod closing;
+mod panics;
 mod timers;
