@@ -11,7 +11,7 @@ use crate::protocol::Protocol;
 use crate::reactor::Reactor;
 use crate::transport::Transport;
 
-type Mail = Box<dyn FnOnce(&mut Reactor) + Send>;
+pub(crate) type Mail = Box<dyn FnOnce(&mut Reactor) + Send>;
 
 /// Calls into a reactor from any thread. Clones are the same.
 #[derive(Clone)]
@@ -136,12 +136,11 @@ impl Mailbox {
         state.mail.drain(..count).collect()
     }
 
-    pub(crate) fn close(&self) {
+    /// Takes no more calls, and returns those that were left.
+    pub(crate) fn close(&self) -> VecDeque<Mail> {
         let mut state = self.lock();
         state.closed = true;
-        let left = std::mem::take(&mut state.mail);
-        drop(state);
-        drop(left);
+        std::mem::take(&mut state.mail)
     }
 }
 
@@ -149,6 +148,6 @@ impl Drop for Reactor {
     /// A reactor that is dropped without a stop: its sockets are closed, nobody is told, and threads hear that it has
     /// stopped.
     fn drop(&mut self) {
-        self.close_mailbox();
+        drop(self.close_mailbox());
     }
 }

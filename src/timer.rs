@@ -233,6 +233,11 @@ impl<A> Timers<A> {
         Ok(())
     }
 
+    /// All that will not fire any more.
+    pub(crate) fn into_actions(self) -> impl Iterator<Item = A> {
+        self.slots.into_iter().filter_map(|(_, slot)| slot.action)
+    }
+
     fn slot(&self, id: TimerId) -> Option<&Slot<A>> {
         self.slots
             .get(id.slot as usize)

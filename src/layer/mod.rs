@@ -11,7 +11,9 @@ use crate::error::Lost;
 /// what goes towards the wire: a layer appends to it at any occasion, and what a failing layer has appended (an alert) is
 /// still sent.
 ///
-/// Panics are kept to the connection, as a protocol's are.
+/// Panics are kept to the connection, as a protocol's are. What a layer says of itself ([`is_ready`](Self::is_ready),
+/// [`ended`](Self::ended), [`has_messages`](Self::has_messages)) is asked after its other methods were called, and at no
+/// other time.
 pub trait Layer: 'static {
     /// The connection stands, or is being made by us: a layer that speaks first does so here.
     fn start(&mut self, down: &mut Vec<u8>) {
@@ -162,6 +164,26 @@ impl Up {
 #[derive(Debug, Default)]
 pub(crate) struct Stack {
     layers: Vec<Box<dyn Layer>>,
+    answers: Answers,
+}
+
+/// What the layers last said of themselves. They are users' code: they are asked where a panic of theirs is caught, and not
+/// whenever the loop wants to know.
+#[derive(Clone, Copy, Debug)]
+struct Answers {
+    ready: bool,
+    ended_at: Option<usize>,
+    has_messages: bool,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Self {
+            ready: true,
+            ended_at: None,
+            has_messages: false,
+        }
+    }
 }
 
 impl Stack {
@@ -173,13 +195,22 @@ impl Stack {
         self.layers.len()
     }
 
+    /// Asks the layers how they stand: after each run, as nothing else changes that.
+    pub(crate) fn ask(&mut self) {
+        self.answers = Answers {
+            ready: self.layers.iter().all(|layer| layer.is_ready()),
+            ended_at: self.layers.iter().rposition(|layer| layer.ended()),
+            has_messages: self.layers.last().is_some_and(|layer| layer.has_messages()),
+        };
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
-        self.layers.iter().all(|layer| layer.is_ready())
+        self.answers.ready
     }
 
     /// The highest layer whose peer has said farewell.
     pub(crate) fn ended_at(&self) -> Option<usize> {
-        self.layers.iter().rposition(|layer| layer.ended())
+        self.answers.ended_at
     }
 
     /// Adds a layer on top; its first words go to `wire`.
@@ -267,7 +298,7 @@ impl Stack {
 
     /// Whether the top layer has messages of its own.
     pub(crate) fn has_messages(&self) -> bool {
-        self.layers.last().is_some_and(|layer| layer.has_messages())
+        self.answers.has_messages
     }
 
     /// A whole frame, for a top layer that has messages.

@@ -229,7 +229,8 @@ impl Reactor {
         let layers = std::mem::take(&mut rare.layers);
         let parting = rare.farewell.unwrap_or(Parting::At(Farewell::Reset));
         rare.frames.clear();
-        self.framings.release(framing);
+        let unused = self.framings.release(framing);
+        self.discard(unused);
         self.drop_guarded(protocol);
         self.drop_guarded(layers);
         match parting {

@@ -7,6 +7,7 @@ use crate::connection::{ConnectionId, Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::Farewell;
 use crate::protocol::Protocol;
+use crate::remote::Mail;
 use crate::transport::Transport;
 
 use super::Reactor;
@@ -15,6 +16,12 @@ use super::Reactor;
 pub(super) enum Call {
     Reactor(Box<dyn FnOnce(&mut Reactor)>),
     Protocol(ProtocolCall),
+}
+
+impl From<Mail> for Call {
+    fn from(mail: Mail) -> Self {
+        Self::Reactor(mail)
+    }
 }
 
 /// A call for one protocol of one connection, and for no other that comes after it.
@@ -68,7 +75,7 @@ impl Reactor {
             }
             Err(cause) => {
                 self.put_back(id, protocol);
-                self.panicked(id, &*cause);
+                self.panicked(id, cause);
                 None
             }
         }
@@ -96,19 +103,21 @@ impl Reactor {
         rare.raw_left = 0;
         rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
         rare.unmade = is_open;
-        self.framings.release(framing);
+        let unused = self.framings.release(framing);
+        self.discard(unused);
         self.cancel_timers_of(id);
         self.drop_guarded(protocol);
         self.serve_held_soon(id);
     }
 
     /// A panic in a connection's callback ends that connection alone.
-    pub(super) fn panicked(&mut self, id: ConnectionId, cause: &(dyn Any + Send)) {
+    pub(super) fn panicked(&mut self, id: ConnectionId, cause: Box<dyn Any + Send>) {
         self.counters.panics += 1;
         self.warn(
             id,
-            format_args!("the protocol panicked: {}", panic_message(cause)),
+            format_args!("the protocol panicked: {}", panic_message(&*cause)),
         );
+        let_go(cause);
         if self.live(id).is_some() {
             if let Some(rare) = self.rare(id) {
                 // A drain may have latched its own reason: the panic is what the protocol has to hear of.
@@ -129,6 +138,22 @@ impl Reactor {
             Err(cause) => {
                 self.counters.panics += 1;
                 self.warn_of(format_args!("{what} panicked: {}", panic_message(&*cause)));
+                let_go(cause);
+                None
+            }
+        }
+    }
+
+    /// Calls users' code that belongs to a connection, besides its protocol: its panic is the connection's.
+    pub(super) fn guarded_for<R>(
+        &mut self,
+        id: ConnectionId,
+        call: impl FnOnce() -> R,
+    ) -> Option<R> {
+        match panic::catch_unwind(AssertUnwindSafe(call)) {
+            Ok(value) => Some(value),
+            Err(cause) => {
+                self.panicked(id, cause);
                 None
             }
         }
@@ -168,6 +193,13 @@ impl Reactor {
         self.live(id).is_some_and(|connection| {
             connection.phase >= Phase::Open && connection.protocol_serial() == serial
         })
+    }
+}
+
+/// Drops what a panic carried, which may be any object, and so panic again. What that one carries is let be.
+fn let_go(cause: Box<dyn Any + Send>) {
+    if let Err(worse) = panic::catch_unwind(AssertUnwindSafe(|| drop(cause))) {
+        std::mem::forget(worse);
     }
 }
 

@@ -178,11 +178,11 @@ impl Reactor {
         let mut held = std::mem::take(&mut rare.held);
         let mut back = 0;
         if let Some(framing) = framing {
-            match framing.at_eof(held.rest()) {
-                Tail::Frame(body) => back = self.deliver_last_frame(id, held.rest(), body),
-                Tail::Dropped => {}
-                Tail::Truncated => self.drain(id, Some(Lost::Truncated)),
-                Tail::Refused(error) => self.refuse_last_frame(id, error),
+            match self.guarded_for(id, || framing.at_eof(held.rest())) {
+                Some(Tail::Frame(body)) => back = self.deliver_last_frame(id, held.rest(), body),
+                Some(Tail::Dropped) | None => {}
+                Some(Tail::Truncated) => self.drain(id, Some(Lost::Truncated)),
+                Some(Tail::Refused(error)) => self.refuse_last_frame(id, error),
             }
         }
         held.keep_last(back);

@@ -133,7 +133,11 @@ impl Reactor {
         }
         let mut stack = std::mem::take(&mut rare.layers);
         let mut wire = self.pool.take();
-        match panic::catch_unwind(AssertUnwindSafe(|| run(&mut stack, &mut wire))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| {
+            let result = run(&mut stack, &mut wire);
+            stack.ask();
+            result
+        })) {
             Ok(result) => {
                 if let Some(rare) = self.rare(id) {
                     rare.layers = stack;
@@ -143,7 +147,7 @@ impl Reactor {
             }
             Err(cause) => {
                 self.discard(stack);
-                self.panicked(id, &*cause);
+                self.panicked(id, cause);
                 None
             }
         }
@@ -257,7 +261,10 @@ impl Reactor {
         };
         let mut stack = std::mem::take(&mut rare.layers);
         let mut wire = self.pool.take();
-        match panic::catch_unwind(AssertUnwindSafe(|| stack.push(layer, &mut wire))) {
+        match panic::catch_unwind(AssertUnwindSafe(|| {
+            stack.push(layer, &mut wire);
+            stack.ask();
+        })) {
             Ok(()) => {
                 if let Some(rare) = self.rare(id) {
                     rare.layers = stack;
@@ -266,7 +273,7 @@ impl Reactor {
             }
             Err(cause) => {
                 self.discard(stack);
-                self.panicked(id, &*cause);
+                self.panicked(id, cause);
             }
         }
     }

@@ -37,7 +37,7 @@ use crate::log_limit::LogLimit;
 use crate::network::{LookupId, Network, OsNetwork, Time};
 use crate::outbound::BufferPool;
 use crate::protocol::{Held, Protocol, downcast};
-use crate::remote::{Mailbox, Remote};
+use crate::remote::{Mail, Mailbox, Remote};
 use crate::timer::{TimerId, Timers};
 use crate::transport::Transport;
 
@@ -467,10 +467,10 @@ impl Reactor {
         }
     }
 
-    pub(crate) fn close_mailbox(&mut self) {
-        if let Some(mailbox) = &self.mailbox {
-            mailbox.close();
-        }
+    /// Other threads can't call any more; what they had posted is returned.
+    pub(crate) fn close_mailbox(&mut self) -> VecDeque<Mail> {
+        let mailbox = self.mailbox.as_ref();
+        mailbox.map(|mailbox| mailbox.close()).unwrap_or_default()
     }
 
     fn connect_failed_at_once(&self) -> Option<ConnectError> {

@@ -8,8 +8,8 @@ use crate::counters::Counters;
 use crate::error::Lost;
 use crate::network::{Farewell, Signal};
 
-use super::Reactor;
 use super::timed::Timed;
+use super::{Call, Reactor};
 
 /// How far the reactor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,14 +153,16 @@ impl Reactor {
 
     /// Calls and timers that are left are dropped: nobody would make them.
     fn close_for_good(&mut self) {
-        if let Some(mailbox) = &self.mailbox {
-            mailbox.close();
-        }
+        let mail = self.close_mailbox();
+        self.calls.extend(mail.into_iter().map(Call::from));
         while let Some(call) = self.calls.pop_front() {
             self.drop_guarded(call);
         }
         let timers = std::mem::replace(&mut self.timers, crate::timer::Timers::new());
-        self.drop_guarded(timers);
+        // One by one: a second panic while the first unwinds would end the process.
+        for timed in timers.into_actions() {
+            self.drop_guarded(timed);
+        }
         self.drop_discarded();
         log::info!("stopped: {}", self.report());
     }

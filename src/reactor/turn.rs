@@ -147,10 +147,7 @@ impl Reactor {
     fn take_mail(&mut self) {
         if let Some(mailbox) = &self.mailbox {
             let mail = mailbox.take(CALL_BUDGET);
-            self.calls.extend(
-                mail.into_iter()
-                    .map(|call| Call::Reactor(call as Box<dyn FnOnce(&mut Self)>)),
-            );
+            self.calls.extend(mail.into_iter().map(Call::from));
         }
     }
 }

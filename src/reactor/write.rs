@@ -96,15 +96,18 @@ impl Reactor {
             return Ok(());
         }
         let framing = self.framing_of(id);
-        if self
+        let has_layers = self
             .connections
             .get(id)
-            .is_some_and(|connection| connection.has_layers())
-        {
+            .is_some_and(|connection| connection.has_layers());
+        // A user's framing may panic, in the callback of another connection: no output may be on loan to it.
+        if has_layers || matches!(framing.as_deref(), Some(FramingKind::Other(_))) {
             let mut encoded = self.pool.take();
             let result = encode(framing.as_deref(), frame, &mut encoded);
-            if result.is_ok() {
-                self.write_through_layers(id, &encoded);
+            match result {
+                Ok(()) if has_layers => self.write_through_layers(id, &encoded),
+                Ok(()) => self.output(id).push(&encoded),
+                Err(_) => {}
             }
             encoded.clear();
             self.pool.put(encoded);

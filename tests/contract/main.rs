@@ -11,4 +11,6 @@ mod world;
 mod closing;
 mod half_closing;
 mod handles;
+mod panics;
 mod reasons;
+mod timers;

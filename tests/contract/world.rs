@@ -171,6 +171,14 @@ impl World {
         Peer::new(self, end, self.layered.then(Toy::client))
     }
 
+    /// A scripted peer that calls a listener without the world's layers.
+    #[track_caller]
+    pub(crate) fn bare_peer(&self, listener: &Listener) -> Peer {
+        let mut bare = self.clone();
+        bare.layered = false;
+        bare.peer(listener)
+    }
+
     /// Where scripted peers wait to be called.
     pub(crate) fn peer_listener(&self) -> PeerListener {
         match &self.inner {
