@@ -4,7 +4,9 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod known;
 mod spy;
 mod world;
 
 mod closing;
+mod reading;
