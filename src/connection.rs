@@ -184,7 +184,7 @@ pub(crate) struct Connection {
     pub(crate) dirty: bool,
     /// It stands in the reactor's list of those to serve without waiting for readiness.
     pub(crate) queued: bool,
-    /// The network hinted that the peer has ended: a read goes on to the end even after a short one.
+    /// The network hinted that the peer has ended, or sends urgent data: reading goes on even after a short read.
     pub(crate) hinted: bool,
     pub(crate) peer: Peer,
     /// Taken out while it is being called.

@@ -224,7 +224,8 @@ pub struct Readiness {
     pub readable: bool,
     /// A write may succeed, or a connect is over.
     pub writable: bool,
-    /// The peer has sent its FIN, or the connection broke: reading on to the end will tell.
+    /// The peer has sent its FIN, or the connection broke: reading on to the end will tell. Or there is urgent data, at
+    /// which a read stops short: from now on a short one does not mean that nothing more is waiting.
     pub ended: bool,
     /// An error is pending.
     pub failed: bool,

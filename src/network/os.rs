@@ -306,9 +306,21 @@ fn readiness(event: &Event) -> Readiness {
         token: Token(event.token().0 as u64),
         readable: event.is_readable(),
         writable: event.is_writable(),
-        ended: event.is_read_closed() || event.is_write_closed(),
+        ended: event.is_read_closed() || event.is_write_closed() || stops_at_urgent(event),
         failed: event.is_error(),
     }
+}
+
+/// Urgent data makes a read stop in front of it, short though more is waiting; no edge follows for that.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn stops_at_urgent(event: &Event) -> bool {
+    event.is_priority()
+}
+
+/// Elsewhere a short read is not taken for the last one.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn stops_at_urgent(_event: &Event) -> bool {
+    false
 }
 
 fn selector_token(token: Token) -> io::Result<mio::Token> {
@@ -320,6 +332,8 @@ fn selector_token(token: Token) -> io::Result<mio::Token> {
 
 fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
     let both = Interest::READABLE | Interest::WRITABLE;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let both = both | Interest::PRIORITY;
     poll.registry()
         .register(stream, selector_token(token)?, both)
 }

@@ -325,9 +325,15 @@ fn who_has_closed_is_told_nothing_but_the_loss(world: &World) {
 
 fn both_addresses_are_valid_in_the_loss(world: &World) {
     let ends: [fn(&Peer); 3] = [
-        |peer| drop(peer.half_closes()),
-        |peer| drop(peer.resets()),
-        |peer| drop(peer.send("abort")),
+        |peer| {
+            peer.half_closes();
+        },
+        |peer| {
+            peer.resets();
+        },
+        |peer| {
+            peer.send("abort");
+        },
     ];
     for end in ends {
         let log = Log::default();

@@ -99,7 +99,7 @@ fn bytes_for_an_id_of_the_past_reach_no_later_connection(world: &World) {
     let stale = world.on(|reactor| reactor.counters().stale_writes);
     assert_eq!(stale, (ROUNDS * (ROUNDS - 1)) as u64);
     // Or the places were never used again, and nothing was tested.
-    let place = |id: &ConnectionId| id.to_string().split('.').next().unwrap().to_owned();
+    let place = |id: &ConnectionId| id.to_string().split('.').next().map(str::to_owned);
     let ids = ids.borrow();
     assert!(ids.iter().all(|id| place(id) == place(&ids[0])));
 }
@@ -328,7 +328,7 @@ fn an_id_is_good_before_its_connection_stands(world: &World) {
     let log = Log::default();
     let target = world.peer_listener();
     let (kept, cancelled) = world.on(|reactor| {
-        let mut call = |reactor: &mut _, what: &str| {
+        let call = |reactor: &mut _, what: &str| {
             let id = world
                 .connect(reactor, target.address())
                 .with(Spy::new(&log).echo());

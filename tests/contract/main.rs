@@ -5,6 +5,7 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod known;
 mod spy;
 mod world;
 
@@ -12,5 +13,6 @@ mod closing;
 mod half_closing;
 mod handles;
 mod panics;
+mod reading;
 mod reasons;
 mod timers;

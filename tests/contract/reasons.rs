@@ -62,10 +62,14 @@ fn expect_loss(
 }
 
 fn done_names_the_side_that_ended_first(world: &World) {
-    let by_peer = |peer: &Peer| drop(peer.half_closes());
+    let by_peer = |peer: &Peer| {
+        peer.half_closes();
+    };
     let words = "done, ended by the peer";
     expect_loss(world, |spy| spy, by_peer, words, Fault::Nobodys);
-    let by_us = |peer: &Peer| drop(peer.send("lose"));
+    let by_us = |peer: &Peer| {
+        peer.send("lose");
+    };
     let loses: fn(Spy) -> Spy = |spy| spy.data(|transport, _| transport.lose_connection());
     expect_loss(world, loses, by_us, "done, ended by us", Fault::Nobodys);
 }
@@ -97,7 +101,9 @@ fn a_peer_that_closes_with_our_bytes_unread_has_reset(world: &World) {
 
 fn aborted_is_what_we_did(world: &World) {
     let aborts: fn(Spy) -> Spy = |spy| spy.data(|transport, _| transport.abort_connection());
-    let act = |peer: &Peer| drop(peer.send("abort"));
+    let act = |peer: &Peer| {
+        peer.send("abort");
+    };
     expect_loss(world, aborts, act, "aborted", Fault::Nobodys);
 }
 
@@ -154,7 +160,9 @@ fn a_frame_that_breaks_the_rules_is_told_with_the_rule(world: &World) {
 
 fn a_panic_is_ours(world: &World) {
     let panics: fn(Spy) -> Spy = |spy| spy.data(|_, _| panic!("as it should in this test"));
-    let act = |peer: &Peer| drop(peer.send("panic"));
+    let act = |peer: &Peer| {
+        peer.send("panic");
+    };
     expect_loss(world, panics, act, "the protocol panicked", Fault::Ours);
     assert_eq!(world.on(|reactor| reactor.counters().panics), 1);
 }
