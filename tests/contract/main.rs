@@ -4,7 +4,10 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod alone;
+mod logs;
 mod spy;
 mod world;
 
 mod closing;
+mod exhaustion;
