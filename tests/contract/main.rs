@@ -9,5 +9,7 @@ mod logs;
 mod spy;
 mod world;
 
+mod accepting;
 mod closing;
 mod exhaustion;
+mod listening;
