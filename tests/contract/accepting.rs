@@ -149,8 +149,7 @@ fn a_flood_is_accepted_by_and_by(world: &World) {
     for _ in 0..5 {
         // Each brings readiness of its own, while the listener goes on with what came before.
         crowd.call(150);
-        let once = Cell::new(false);
-        world.run_until("a turn", || once.replace(true));
+        world.step();
     }
     let all = || turns.borrow().values().sum::<u64>() == 750;
     world.run_until("all are accepted", all);

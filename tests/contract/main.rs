@@ -5,11 +5,14 @@
 mod toy;
 
 mod alone;
+mod calling;
 mod logs;
 mod spy;
 mod world;
 
 mod accepting;
+mod cancelling;
 mod closing;
+mod connecting;
 mod exhaustion;
 mod listening;
