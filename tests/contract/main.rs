@@ -5,13 +5,21 @@
 #[path = "../toy/mod.rs"]
 mod toy;
 
+mod alone;
+mod calling;
 mod known;
+mod logs;
 mod spy;
 mod world;
 
+mod accepting;
+mod cancelling;
 mod closing;
+mod connecting;
+mod exhaustion;
 mod half_closing;
 mod handles;
+mod listening;
 mod panics;
 mod reading;
 mod reasons;

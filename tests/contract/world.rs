@@ -291,7 +291,7 @@ impl World {
         Duration::from_millis(60)
     }
 
-    fn step(&self) -> bool {
+    pub(crate) fn step(&self) -> bool {
         match &self.inner {
             Inner::Real(real) => real.step(),
             Inner::Simulated(world) => world.step(),
