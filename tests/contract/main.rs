@@ -8,6 +8,8 @@ mod spy;
 mod world;
 
 mod closing;
+mod depth;
 mod half_closing;
 mod handles;
 mod reasons;
+mod reentrancy;
