@@ -9,6 +9,7 @@ mod world;
 
 mod closing;
 mod depth;
+mod from_callbacks;
 mod half_closing;
 mod handles;
 mod reasons;
