@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::{ConnectError, ConnectionId, Lost, Protocol, Transport};
+use ropewalk::{ConnectError, ConnectionId, Lost, Protocol, Reactor, Transport};
 
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
@@ -328,7 +328,7 @@ fn an_id_is_good_before_its_connection_stands(world: &World) {
     let log = Log::default();
     let target = world.peer_listener();
     let (kept, cancelled) = world.on(|reactor| {
-        let call = |reactor: &mut _, what: &str| {
+        let call = |reactor: &mut Reactor, what: &str| {
             let id = world
                 .connect(reactor, target.address())
                 .with(Spy::new(&log).echo());

@@ -337,11 +337,11 @@ impl Real {
             peer.borrow_mut().pump();
         }
         // Peers are not watched by the reactor's selector, so its wait is kept short.
-        let goes_on = self
-            .stepper
-            .borrow_mut()
-            .turn(Some(Duration::from_millis(1)))
-            .expect("the selector works");
+        let most = Duration::from_millis(1);
+        let mut stepper = self.stepper.borrow_mut();
+        let timeout = stepper.timeout().map_or(most, |timeout| timeout.min(most));
+        let goes_on = stepper.turn(Some(timeout)).expect("the selector works");
+        drop(stepper);
         *self.goes_on.borrow_mut() = goes_on;
         for peer in &*self.peers.borrow() {
             peer.borrow_mut().pump();
