@@ -9,4 +9,6 @@ mod world;
 
 mod closing;
 mod panics;
+mod panics_of_layers;
+mod panics_of_objects;
 mod timers;
