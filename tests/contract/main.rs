@@ -11,4 +11,6 @@ mod closing;
 mod panics;
 mod panics_of_layers;
 mod panics_of_objects;
+mod refused_at_the_stop;
+mod stopping;
 mod timers;
