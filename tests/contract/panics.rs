@@ -1,5 +1,5 @@
 //! Panics in protocols and posted calls: whose connection ends, and that nothing else does. Those of layers, framings and
-//! objects that are dropped are in `panics_of_parts`.
+//! objects that are dropped are in `panics_of_layers` and `panics_of_objects`.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -33,16 +33,16 @@ contract! { everywhere:
     a_panic_in_the_hook_of_a_failed_connect_is_counted_and_no_more,
 }
 
-const PANICKED: &str = "lost the protocol panicked";
+pub(crate) const PANICKED: &str = "lost the protocol panicked";
 
 pub(crate) fn panics(world: &World) -> u64 {
     world.on(|reactor| reactor.counters().panics)
 }
 
 /// The first connection is the victim's, further ones echo. What both hear is in their logs.
-pub(crate) struct Scene {
-    pub(crate) victim: Peer,
-    pub(crate) log: Log,
+struct Scene {
+    victim: Peer,
+    log: Log,
     bystander: Peer,
     others: Log,
 }
