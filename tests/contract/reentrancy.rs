@@ -18,8 +18,10 @@ contract! { everywhere:
     a_protocols_drop_may_reach_the_reactor_from_outside,
 }
 
+type Closing = fn(&mut Transport<'_>);
+
 fn who_closes_itself_in_a_callback_hears_nothing_more_but_the_loss(world: &World) {
-    let closings: [(fn(&mut Transport<'_>), &str); 2] = [
+    let closings: [(Closing, &str); 2] = [
         (|t| t.lose_connection(), "lost done, ended by us"),
         (|t| t.abort_connection(), "lost aborted"),
     ];
