@@ -9,4 +9,6 @@ mod spy;
 mod world;
 
 mod closing;
+mod pressure;
 mod reading;
+mod writing;
