@@ -8,6 +8,7 @@ mod known;
 mod spy;
 mod world;
 
+mod broadcasting;
 mod closing;
 mod pressure;
 mod reading;

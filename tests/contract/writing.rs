@@ -131,8 +131,10 @@ fn small_writes_of_a_turn_leave_together(world: &World) {
     let simulation = world.simulated().expect("only a simulation shows segments");
     let listener = world.serve(|_| {
         Spy::new(&Log::default()).data(|transport, _| {
-            for _ in 0..10 {
+            let id = transport.id();
+            for _ in 0..5 {
                 transport.write("word ");
+                transport.reactor().write(id, "word ");
             }
         })
     });
