@@ -216,6 +216,10 @@ impl Connection {
         }
     }
 
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.phase == Phase::Connecting
+    }
+
     pub(crate) fn socket(&self) -> Option<SocketId> {
         (self.socket != NONE).then_some(SocketId(self.socket))
     }
@@ -367,10 +371,6 @@ impl Table {
         self.slots.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
-    }
-
     pub(crate) fn insert(&mut self, mut connection: Connection) -> ConnectionId {
         let serial = self.next_serial;
         self.next_serial = serial.wrapping_add(1);
@@ -403,6 +403,11 @@ impl Table {
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         self.get(id)?;
         Some(self.slots.remove(id.index as usize))
+    }
+
+    /// Whether `is_so` holds of every one.
+    pub(crate) fn all(&self, is_so: impl Fn(&Connection) -> bool) -> bool {
+        self.slots.iter().all(|(_, connection)| is_so(connection))
     }
 
     /// All ids, in the order of their places.

@@ -34,6 +34,7 @@ impl Reactor {
             return;
         }
         connection.closer.get_or_insert(Side::Us);
+        self.move_all_frames_down(id);
         self.finish_layers(id);
         if let Some(connection) = self.connections.get_mut(id)
             && connection.writing == Writing::Open

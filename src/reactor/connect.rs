@@ -103,8 +103,11 @@ impl Reactor {
         for layer in layers {
             self.push_layer(id, layer);
         }
-        // The attempt itself begins in the turn, not inside the callback that asked for it.
-        self.queue_ready(id);
+        // The attempt itself begins in the turn, not inside the callback that asked for it. What is asked for in answer to
+        // a refusal waits for the end of the stop.
+        if !self.refusing {
+            self.queue_ready(id);
+        }
         id
     }
 
@@ -299,9 +302,11 @@ impl Reactor {
         match connecting.failed {
             Some(hook) => {
                 log::debug!("{id}: {error}");
+                self.refusing = error == ConnectError::Stopping;
                 self.guarded("a hook for a failed connect", |reactor| {
                     hook(reactor, &error)
                 });
+                self.refusing = false;
             }
             None => self.warn_of(format_args!("{id}: {error}")),
         }

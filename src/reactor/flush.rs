@@ -138,8 +138,7 @@ impl Reactor {
         if let Some(connection) = self.connections.get(id)
             && let Some(unsent) = self.outs.get_mut(connection.out as usize)
         {
-            unsent.waiting = unsent.len();
-            unsent.since = turn;
+            unsent.note_waiting(turn);
         }
     }
 

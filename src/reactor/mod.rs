@@ -112,6 +112,8 @@ pub struct Reactor {
     /// How many of `ready` were queued before this turn.
     queued_before: usize,
     running: Running,
+    /// A hook hears that its connect was refused because the reactor stops.
+    refusing: bool,
     was_run: bool,
     stopped: Report,
     mailbox: Option<Arc<Mailbox>>,
@@ -191,6 +193,7 @@ impl Reactor {
             now,
             queued_before: 0,
             running: Running::Idle,
+            refusing: false,
             was_run: false,
             stopped: Report::default(),
             mailbox: None,

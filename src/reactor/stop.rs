@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::connection::Phase;
+use crate::connection::{Connection, Phase};
 use crate::counters::Counters;
 use crate::error::Lost;
 use crate::network::{Farewell, Signal};
@@ -106,10 +106,28 @@ impl Reactor {
         if self.running == Running::Asked {
             self.begin_to_stop();
         }
-        if self.running == Running::Draining && self.connections.is_empty() && self.ended.is_empty()
+        if self.running == Running::Draining
+            && self.ended.is_empty()
+            && self.connections.all(Connection::is_connecting)
         {
+            self.tell_the_refused();
             self.running = Running::Done;
             self.close_for_good();
+        }
+    }
+
+    /// What still connects was refused in answer to a refusal. Each is told once; what is asked for in answer to that
+    /// nobody hears of, or a hook that always connects again would keep the loop alive for ever.
+    fn tell_the_refused(&mut self) {
+        for id in self.connections.ids() {
+            self.retire(id, Lost::Stopped, Farewell::Reset.into());
+        }
+        self.settle();
+        for id in self.connections.ids() {
+            if let Some(connection) = self.connections.remove(id) {
+                self.leave_settings(connection.settings);
+                self.discard((connection.protocol, connection.rare));
+            }
         }
     }
 

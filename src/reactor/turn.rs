@@ -52,6 +52,7 @@ impl Turn {
         reactor.settle();
         // 7.
         reactor.go_on_stopping();
+        reactor.end_turn();
         Ok(())
     }
 
@@ -101,12 +102,16 @@ impl Turn {
 impl Reactor {
     fn begin_turn(&mut self) {
         self.counters.turns += 1;
-        self.turn = self.turn.wrapping_add(1);
         self.now = self.network.now();
         self.spoken = 0;
         self.crossed = false;
         self.speaker = None;
         self.queued_before = self.ready.len();
+    }
+
+    /// What is written between two turns counts as written in the next one.
+    fn end_turn(&mut self) {
+        self.turn = self.turn.wrapping_add(1);
     }
 
     /// Makes the calls that were posted up to now, by callbacks and by other threads.

@@ -20,9 +20,11 @@ pub(crate) struct Unsent {
     pub(super) queue: Outbound,
     /// The system took no more; it will say when it does.
     pub(super) blocked: bool,
-    /// How many bytes were left over in turn `since`: what the hard limit looks at in later turns.
-    pub(super) waiting: usize,
-    pub(super) since: u32,
+    /// How many bytes the last flush left over, and in which turn that was.
+    waiting: usize,
+    since: u32,
+    /// How many were left over before that turn.
+    before: usize,
     /// When the peer last took something.
     pub(super) progress: Time,
     pub(super) stall: Option<TimerId>,
@@ -31,6 +33,25 @@ pub(crate) struct Unsent {
 impl Unsent {
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Notes how many bytes a flush left over.
+    pub(super) fn note_waiting(&mut self, turn: u32) {
+        if self.since != turn {
+            self.before = self.waiting;
+            self.since = turn;
+        }
+        self.waiting = self.len();
+    }
+
+    /// Of the bytes unsent now, how many may have been left over by earlier turns: what the hard limit looks at.
+    fn waiting_since_before(&self, turn: u32) -> usize {
+        let left_over = if self.since == turn {
+            self.before
+        } else {
+            self.waiting
+        };
+        left_over.min(self.len())
     }
 }
 
@@ -171,10 +192,10 @@ impl Reactor {
         let Some(unsent) = self.outs.get(connection.out as usize) else {
             return true;
         };
-        if unsent.since == self.turn || unsent.waiting <= self.limits(id).unsent {
+        let waiting = unsent.waiting_since_before(self.turn);
+        if waiting <= self.limits(id).unsent {
             return true;
         }
-        let waiting = unsent.waiting;
         self.counters.too_slow += 1;
         self.warn(
             id,
@@ -221,8 +242,7 @@ impl Reactor {
             return None;
         }
         if let Some(unsent) = self.outs.get(connection.out as usize)
-            && unsent.since != self.turn
-            && unsent.waiting > self.limits(id).unsent
+            && unsent.waiting_since_before(self.turn) > self.limits(id).unsent
         {
             return None;
         }

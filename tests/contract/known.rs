@@ -1,6 +1,7 @@
 //! Connections that a test knows by id, and bytes whose order shows. Owns the ids; asserts nothing.
 
 use std::cell::RefCell;
+use std::io::Write;
 use std::rc::Rc;
 
 use ropewalk::{ConnectionId, Transport};
@@ -43,9 +44,16 @@ impl Known {
 
 /// Text in which no eight bytes come twice.
 pub(crate) fn text(size: usize) -> Vec<u8> {
-    let mut text: Vec<u8> = (0..size.div_ceil(8))
-        .flat_map(|n| format!("{n:07} ").into_bytes())
-        .collect();
-    text.truncate(size);
+    text_between(0, size)
+}
+
+/// A part of that text.
+pub(crate) fn text_between(begin: usize, end: usize) -> Vec<u8> {
+    let mut text = Vec::with_capacity(end - begin + 16);
+    for n in begin / 8..end.div_ceil(8) {
+        write!(text, "{n:07} ").expect("a vector takes all");
+    }
+    text.truncate(end - begin / 8 * 8);
+    text.drain(..begin % 8);
     text
 }

@@ -1,6 +1,5 @@
 //! The contract: each behaviour is one body, run on real sockets, in simulation, and in simulation under a layer. The list
-//! of the tests' names is the specification; `catalogue.txt` says which rule each of them keeps.
-#![allow(dead_code, reason = "each subject uses its part of the frame")]
+//! of the tests' names is the specification; `rules/` says which rule each of them keeps.
 
 #[path = "../toy/mod.rs"]
 mod toy;
@@ -13,6 +12,7 @@ mod spy;
 mod world;
 
 mod accepting;
+mod broadcasting;
 mod cancelling;
 mod closing;
 mod connecting;
@@ -25,9 +25,11 @@ mod listening;
 mod panics;
 mod panics_of_layers;
 mod panics_of_objects;
+mod pressure;
 mod reading;
 mod reasons;
 mod reentrancy;
 mod refused_at_the_stop;
 mod stopping;
 mod timers;
+mod writing;

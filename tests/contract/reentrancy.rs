@@ -179,7 +179,9 @@ impl Drop for Guard {
     }
 }
 
-struct Guarded(Guard);
+struct Guarded {
+    _guard: Guard,
+}
 
 impl Protocol for Guarded {
     fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
@@ -203,19 +205,19 @@ fn throws_away(transport: &mut Transport<'_>, dropped: &Rc<RefCell<u32>>) -> u32
         Spy::new(&Log::default())
     });
     let listener = listener.expect("a free port can be listened on");
-    let (captured, protocol) = (guard(), Guarded(guard()));
+    let (captured, protocol) = (guard(), Guarded { _guard: guard() });
     let connect = reactor.connect(format!("tcp:{}", listener.address()));
     let id = connect
         .failed(move |_, _| drop(captured))
-        .with(Guarded(guard()));
+        .with(Guarded { _guard: guard() });
     reactor.abort_connection(id);
     reactor.stop_listening(&listener);
     let captured = guard();
     reactor.tell(id, move |_: &mut Spy, _| drop(captured));
     transport.switch_protocol(protocol);
-    transport.switch_protocol(Guarded(guard()));
+    transport.switch_protocol(Guarded { _guard: guard() });
     transport.abort_connection();
-    transport.switch_protocol(Guarded(guard()));
+    transport.switch_protocol(Guarded { _guard: guard() });
     9
 }
 

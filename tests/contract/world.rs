@@ -282,10 +282,6 @@ impl World {
         }
     }
 
-    pub(crate) fn is_layered(&self) -> bool {
-        self.layered
-    }
-
     /// A time that is short for a test on real sockets and means nothing in simulation.
     pub(crate) fn short(&self) -> Duration {
         Duration::from_millis(60)
