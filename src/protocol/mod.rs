@@ -20,7 +20,8 @@ pub(crate) use frames::{Held, Mode};
 /// file, pauses and resumptions of writing; `connection_lost` last. What a callback calls on its [`Transport`] only changes
 /// state and queues; it calls no other protocol. So a callback may borrow an `Rc<RefCell<_>>` for all of its length.
 ///
-/// A panic in a callback ends its own connection, as [`Lost::Panicked`], and nobody else's.
+/// A panic in a callback ends its own connection, as [`Lost::Panicked`], and nobody else's. A program that is built with
+/// `panic = "abort"` has no such isolation: any panic ends it.
 ///
 /// ```
 /// use ropewalk::{Protocol, Transport};

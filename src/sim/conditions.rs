@@ -2,12 +2,12 @@
 //! fabric heeds them.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::host::{Host, Injected};
 use super::names::Answer;
 use super::world::World;
-use crate::network::Signal;
+use crate::network::{Signal, Time};
 
 /// A call that a test may have fail: see [`World::fail_next`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +60,15 @@ impl World {
         let mut fabric = self.fabric().borrow_mut();
         fabric.holes.remove(&address);
         fabric.cut_off.remove(&address);
+    }
+
+    /// Sets a host's wall clock, which goes on from there.
+    #[track_caller]
+    pub fn set_wall_clock(&self, host: &str, time: SystemTime) {
+        let passed = self.now().since(Time::START);
+        self.with_host(host, |host| {
+            host.epoch = time.checked_sub(passed).unwrap_or(SystemTime::UNIX_EPOCH);
+        });
     }
 
     /// How many descriptors a host may have open.

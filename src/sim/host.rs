@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 use super::errno;
 use super::link::EndId;
@@ -18,6 +19,9 @@ pub(super) struct HostId(pub(super) usize);
 
 /// Linux's range of ports that the kernel gives out itself.
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+
+/// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
+const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
 #[derive(Debug)]
 pub(super) struct Host {
@@ -39,6 +43,8 @@ pub(super) struct Host {
     pub(super) lookups: BTreeSet<LookupId>,
     pub(super) names: Vec<(LookupId, Result<Vec<IpAddr>, NameError>)>,
     pub(super) random: Random,
+    /// The wall time at the world's beginning.
+    pub(super) epoch: SystemTime,
     pub(super) waker: Arc<Flag>,
 }
 
@@ -116,6 +122,7 @@ impl Host {
             lookups: BTreeSet::new(),
             names: Vec::new(),
             random,
+            epoch: SystemTime::UNIX_EPOCH + EPOCH,
             waker: Arc::new(Flag::default()),
         }
     }

@@ -18,9 +18,6 @@ use crate::network::{
     Token, Wake,
 };
 
-/// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
-const EPOCH: Duration = Duration::from_secs(1_700_000_000);
-
 /// The network of one host of a [`World`](super::World).
 pub(super) struct SimNetwork {
     fabric: Shared,
@@ -59,7 +56,8 @@ impl Network for SimNetwork {
     }
 
     fn wall_clock(&mut self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + EPOCH + self.now().since(Time::START)
+        let fabric = self.fabric.borrow();
+        fabric.host(self.host).epoch + fabric.now.since(Time::START)
     }
 
     fn random(&mut self) -> u64 {

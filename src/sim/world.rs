@@ -55,6 +55,8 @@ enum Pace {
     At(Time),
     /// When something becomes ready.
     Waits,
+    /// Not before then, whatever becomes ready.
+    Frozen(Time),
     /// Never: it has stopped.
     Stopped,
 }
@@ -120,11 +122,28 @@ impl World {
         let outcome = act(stepper.reactor());
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
-        if machine.pace != Pace::Stopped {
+        if !matches!(machine.pace, Pace::Stopped | Pace::Frozen(_)) {
             // What it was told changes what it waits for, so it is to have a turn to say so.
             machine.pace = Pace::At(self.now());
         }
         outcome
+    }
+
+    /// Has a host stand still for so long, as a machine that is suspended or a process that is held up. Time goes on, for it
+    /// too: what comes meanwhile, and what falls due, is all there when it goes on.
+    ///
+    /// # Panics
+    /// If there is no such host, or it is just having a turn.
+    #[track_caller]
+    pub fn freeze(&self, name: &str, time: Duration) {
+        self.on(name, |_| ());
+        let index = self.find(name);
+        let machines = &mut *self.state.machines.borrow_mut();
+        if let Some(machine) = index.map(|index| &mut machines[index])
+            && machine.pace != Pace::Stopped
+        {
+            machine.pace = Pace::Frozen(self.now() + time);
+        }
     }
 
     /// Has a host's reactor stop, and runs the world until it has.
@@ -295,6 +314,7 @@ impl World {
         let is_ready = |machine: &Machine| match machine.pace {
             Pace::Stopped => false,
             Pace::At(time) if time <= now => true,
+            Pace::Frozen(until) => until <= now,
             Pace::At(_) | Pace::Waits => fabric.host(machine.host).is_ready(),
         };
         let ready = (0..machines.len()).filter(|&index| is_ready(&machines[index]));
@@ -305,7 +325,7 @@ impl World {
     fn next(&self) -> Option<Time> {
         let machines = self.state.machines.borrow();
         let timers = machines.iter().filter_map(|machine| match machine.pace {
-            Pace::At(time) => Some(time),
+            Pace::At(time) | Pace::Frozen(time) => Some(time),
             Pace::Waits | Pace::Stopped => None,
         });
         timers.chain(self.fabric().borrow().next_event()).min()
