@@ -8,9 +8,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::connection::{ConnectionId, Phase};
+use crate::connection::Phase;
 use crate::error::FrameError;
 use crate::reactor::{Reactor, encode};
+use crate::table::ConnectionId;
 
 /// Connections that are spoken to together: a chat room, the watchers of a price, the players of a game.
 ///

@@ -72,11 +72,11 @@ mod outbound;
 mod protocol;
 mod reactor;
 mod remote;
+mod table;
 mod timer;
 mod transport;
 
 pub use address::Address;
-pub use connection::ConnectionId;
 pub use counters::Counters;
 pub use endpoint::{ClientEndpoint, Port, ServerEndpoint};
 pub use error::{
@@ -93,6 +93,7 @@ pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
 pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, run};
 pub use remote::{Remote, RemoteError};
+pub use table::ConnectionId;
 pub use timer::TimerId;
 pub use transport::Transport;
 

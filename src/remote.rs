@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::connection::ConnectionId;
 use crate::limits::MAILBOX;
 use crate::network::Wake;
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
+use crate::table::ConnectionId;
 use crate::transport::Transport;
 
 pub(crate) type Mail = Box<dyn FnOnce(&mut Reactor) + Send>;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::connection::{ConnectionId, Cutting, Pauses};
+use crate::connection::{Cutting, Pauses};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
 use crate::layer::Layer;
@@ -15,6 +15,7 @@ use crate::limits::Limits;
 use crate::network::Time;
 use crate::protocol::{Mode, Protocol, downcast};
 use crate::reactor::Reactor;
+use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
 /// A connection, as its own protocol sees it in a callback.

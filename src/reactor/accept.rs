@@ -5,13 +5,14 @@ use std::io;
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::connection::{Connection, ConnectionId, ListenerId, Owner, Parting, Phase};
+use crate::connection::{Connection, Parting, Phase};
 use crate::endpoint::{Port, ServerEndpoint};
 use crate::error::{EndpointError, Error, Lost, Result};
 use crate::layer::Layer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
 use crate::network::{Farewell, ListenOptions, SocketId};
 use crate::protocol::Protocol;
+use crate::table::{ConnectionId, ListenerId, Owner};
 use crate::timer::TimerId;
 
 use super::timed::Timed;

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::connection::ConnectionId;
 use crate::endpoint::{ClientEndpoint, ServerEndpoint};
 use crate::error::{ConnectError, EndpointError, Result};
 use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::protocol::{Factory, Protocol};
+use crate::table::ConnectionId;
 
 use super::accept::{Built, Listener};
 use super::{Reactor, limits};

@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use crate::connection::{ConnectionId, NONE, Parting, Phase, Reading, Writing};
+use crate::connection::{NONE, Parting, Phase, Reading, Writing};
 use crate::error::{ConnectError, Deadline, Lost, Side};
 use crate::limits::LINGER_AT_STOP;
 use crate::network::Farewell;
+use crate::table::ConnectionId;
 
 use super::timed::Timed;
 use super::{Reactor, wire};

@@ -7,12 +7,13 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::address::Address;
-use crate::connection::{Connection, ConnectionId, Peer, Phase};
+use crate::connection::{Connection, Peer, Phase};
 use crate::endpoint::{ClientEndpoint, Port};
 use crate::error::{ConnectError, Deadline, Lost, NameError};
 use crate::layer::Layer;
 use crate::network::{ConnectOptions, Farewell, LookupId};
 use crate::protocol::Protocol;
+use crate::table::ConnectionId;
 
 use super::builders::{Failed, Plan};
 use super::{Reactor, wire};

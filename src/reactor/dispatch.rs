@@ -3,11 +3,12 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::connection::{ConnectionId, Cutting, NONE, Phase};
+use crate::connection::{Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::Farewell;
 use crate::protocol::Protocol;
 use crate::remote::Mail;
+use crate::table::ConnectionId;
 use crate::transport::Transport;
 
 use super::Reactor;

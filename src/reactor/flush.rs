@@ -3,10 +3,11 @@
 
 use std::io::{ErrorKind, IoSlice};
 
-use crate::connection::{ConnectionId, NONE, Phase, Pressure, Reading, Writing};
+use crate::connection::{NONE, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
 use crate::limits::WRITE_BUDGET;
 use crate::network::{Farewell, SocketId};
+use crate::table::ConnectionId;
 
 use super::timed::Timed;
 use super::write::Unsent;

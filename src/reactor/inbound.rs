@@ -3,12 +3,13 @@
 
 use std::ops::Range;
 
-use crate::connection::{ConnectionId, Cutting, NONE, Pauses, Phase, Reading, Writing};
+use crate::connection::{Cutting, NONE, Pauses, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, Tail};
 use crate::layer::Kind;
 use crate::network::Farewell;
 use crate::protocol::{Held, Input, Mode, Protocol, Refusal};
+use crate::table::ConnectionId;
 
 use super::Reactor;
 

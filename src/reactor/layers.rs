@@ -6,12 +6,13 @@ use std::panic::{self, AssertUnwindSafe};
 
 use bytes::Bytes;
 
-use crate::connection::{ConnectionId, Phase, Reading, Writing};
+use crate::connection::{Phase, Reading, Writing};
 use crate::error::Lost;
 use crate::layer::{Kind, Layer, Scratch, Stack, Up};
 use crate::limits::LAYERS;
 use crate::network::Farewell;
 use crate::protocol::Held;
+use crate::table::ConnectionId;
 
 use super::Reactor;
 

@@ -3,10 +3,11 @@
 
 use std::io::ErrorKind;
 
-use crate::connection::{ConnectionId, Phase, Reading, Writing};
+use crate::connection::{Phase, Reading, Writing};
 use crate::error::{Lost, Side};
 use crate::limits::{LINGER_BYTES, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
+use crate::table::ConnectionId;
 
 use super::{Reactor, wire};
 

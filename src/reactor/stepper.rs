@@ -1,5 +1,5 @@
-//! Turning a reactor by hand: for simulation, for tests, for a loop of one's own. Owns the reactor and its turn's buffers;
-//! `run` is this and nothing more.
+//! Turning a reactor: by `run`, and by hand for simulation, for tests, for a loop of one's own. Owns the reactor and its
+//! turn's buffers; what a turn is stands in `turn`.
 
 use std::time::Duration;
 
@@ -97,4 +97,28 @@ impl Reactor {
             }
         }
     }
+}
+
+/// Runs a program on the machine's sockets: makes a reactor, lets `setup` listen, connect and call later on it, and turns
+/// it until it is stopped. SIGINT and SIGTERM stop it in order: each protocol is told
+/// [`stopping`](crate::Protocol::stopping), and has until the deadline to finish; a second signal stops at once.
+///
+/// # Errors
+/// What `setup` returns, or the system's refusal of what the loop needs.
+///
+/// ```no_run
+/// # use ropewalk::{Protocol, Transport};
+/// # struct Echo;
+/// # impl Protocol for Echo {
+/// #     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) { transport.write(data) }
+/// # }
+/// fn main() -> ropewalk::Result<()> {
+///     ropewalk::run(|reactor| reactor.listen("tcp:8007").serve(|_peer| Echo).map(drop)).map(drop)
+/// }
+/// ```
+pub fn run(setup: impl FnOnce(&mut Reactor) -> Result<()>) -> Result<Report> {
+    let mut reactor = Reactor::new()?;
+    reactor.network.watch_signals().map_err(Error::from)?;
+    setup(&mut reactor)?;
+    reactor.run()
 }

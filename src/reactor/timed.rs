@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::connection::{ConnectionId, ListenerId};
 use crate::limits::TIMER_BUDGET;
 use crate::network::Time;
 use crate::protocol::Protocol;
+use crate::table::{ConnectionId, ListenerId};
 use crate::timer::{Cancelled, TimerId};
 use crate::transport::Transport;
 

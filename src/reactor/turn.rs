@@ -4,9 +4,9 @@
 use std::io;
 use std::time::Duration;
 
-use crate::connection::Owner;
 use crate::limits::{CALL_BUDGET, FLUSH_EVERY, READ_BUFFER};
 use crate::network::Batch;
+use crate::table::Owner;
 
 use super::{Call, Reactor};
 

@@ -1,7 +1,7 @@
 //! The transcript of the wire, for people: what each connection received and sent, at target `ropewalk::wire`, level
 //! trace. Owns its wording; costs one comparison when it is off.
 
-use crate::connection::{ConnectionId, Table};
+use crate::table::{ConnectionId, Table};
 
 /// How many bytes of each piece are shown.
 const SHOWN: usize = 64;

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::connection::{ConnectionId, NONE};
+use crate::connection::NONE;
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
 use crate::network::{Farewell, Time};
 use crate::outbound::Outbound;
+use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
 use super::Reactor;

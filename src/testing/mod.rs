@@ -38,10 +38,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::connection::ConnectionId;
 use crate::error::Lost;
 use crate::protocol::Protocol;
 use crate::reactor::{Reactor, Stepper};
+use crate::table::ConnectionId;
 use crate::transport::Transport;
 
 use network::{Direction, Link, Plug};

@@ -11,12 +11,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::connection::{ConnectionId, Owner};
 use crate::error::NameError;
 use crate::network::{
     Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
     SocketId, Time, Token, Wake,
 };
+use crate::table::{ConnectionId, Owner};
 
 const LISTENER: SocketId = SocketId(0);
 const CONNECTION: SocketId = SocketId(1);

@@ -8,6 +8,8 @@ mod alone;
 mod calling;
 mod known;
 mod logs;
+mod peer;
+mod real;
 mod spy;
 mod world;
 

@@ -1,0 +1,189 @@
+//! The one table of connections, and the ids that are checked against it. Owns the minting of ids and who a token stands
+//! for; does not look into a connection.
+
+use std::fmt;
+
+use slab::Slab;
+
+use crate::connection::Connection;
+use crate::network::Token;
+
+/// Names one connection of one reactor, for ever: an id whose connection has ended reaches nobody.
+///
+/// It is a place in a table and the serial of what stands there; serials are given out once in four billion connections.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId {
+    index: u32,
+    serial: u32,
+}
+
+/// The bit of a token that says "a listener": so connections and listeners share one key space.
+const LISTENER: u64 = 1 << 31;
+
+impl ConnectionId {
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.serial) << 32 | u64::from(self.index))
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}.{}", self.index, self.serial)
+    }
+}
+
+impl fmt::Debug for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A listener's place in its table, with the serial of what stands there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ListenerId {
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
+}
+
+impl ListenerId {
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.serial) << 32 | u64::from(self.index) | LISTENER)
+    }
+}
+
+/// Whom a readiness is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Connection(ConnectionId),
+    Listener(ListenerId),
+}
+
+impl From<Token> for Owner {
+    fn from(Token(token): Token) -> Self {
+        let serial = (token >> 32) as u32;
+        let index = (token & (LISTENER - 1)) as u32;
+        if token & LISTENER == 0 {
+            Self::Connection(ConnectionId { index, serial })
+        } else {
+            Self::Listener(ListenerId { index, serial })
+        }
+    }
+}
+
+/// The one table of connections: mints their ids and checks them at every use.
+#[derive(Default)]
+pub(crate) struct Table {
+    slots: Slab<Connection>,
+    next_serial: u32,
+}
+
+impl Table {
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub(crate) fn insert(&mut self, mut connection: Connection) -> ConnectionId {
+        let serial = self.next_serial;
+        self.next_serial = serial.wrapping_add(1);
+        connection.serial = serial;
+        let index = self.slots.insert(connection);
+        debug_assert!(
+            (index as u64) < LISTENER,
+            "two billion connections in one process"
+        );
+        ConnectionId {
+            index: index as u32,
+            serial,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
+        self.slots
+            .get(id.index as usize)
+            .filter(|connection| connection.serial == id.serial)
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
+        self.slots
+            .get_mut(id.index as usize)
+            .filter(|connection| connection.serial == id.serial)
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.get(id)?;
+        Some(self.slots.remove(id.index as usize))
+    }
+
+    /// Whether `is_so` holds of every one.
+    pub(crate) fn all(&self, is_so: impl Fn(&Connection) -> bool) -> bool {
+        self.slots.iter().all(|(_, connection)| is_so(connection))
+    }
+
+    /// All ids, in the order of their places.
+    pub(crate) fn ids(&self) -> Vec<ConnectionId> {
+        self.slots
+            .iter()
+            .map(|(index, connection)| ConnectionId {
+                index: index as u32,
+                serial: connection.serial,
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Peer, Phase};
+
+    fn connection() -> Connection {
+        Connection::new(None, Peer::Unknown, 0, Phase::Open)
+    }
+
+    #[test]
+    fn an_id_of_a_reused_place_reaches_nobody() {
+        let mut table = Table::default();
+        let first = table.insert(connection());
+        assert!(table.remove(first).is_some());
+        for _ in 0..1 << 17 {
+            let id = table.insert(connection());
+            assert_ne!(id, first);
+            assert!(table.get(first).is_none());
+            assert!(table.remove(id).is_some());
+        }
+    }
+
+    #[test]
+    fn serials_wrap_without_harm() {
+        let mut table = Table {
+            next_serial: u32::MAX,
+            ..Table::default()
+        };
+        let last = table.insert(connection());
+        let first = table.insert(connection());
+        assert_eq!((last.serial, first.serial), (u32::MAX, 0));
+        assert!(table.get(last).is_some() && table.get(first).is_some());
+    }
+
+    #[test]
+    fn a_token_comes_back_as_its_owner() {
+        let mut table = Table {
+            next_serial: u32::MAX,
+            ..Table::default()
+        };
+        let id = table.insert(connection());
+        assert_eq!(Owner::from(id.token()), Owner::Connection(id));
+        let listener = ListenerId {
+            index: 7,
+            serial: 3,
+        };
+        assert_eq!(Owner::from(listener.token()), Owner::Listener(listener));
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        assert!(size_of::<Connection>() <= 72, "{}", size_of::<Connection>());
+    }
+}

@@ -1,0 +1,123 @@
+//! The world of real sockets: a reactor on the machine's network, and the peers that have to be moved with it. Owns the
+//! peers' sockets; their scripts are in `peer`.
+
+use std::cell::RefCell;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ropewalk::{Address, Reactor, Stepper};
+use socket2::{Domain, Socket, Type};
+
+/// A reactor on the machine's sockets, and the peers that have to be moved with it.
+pub(crate) struct Real {
+    pub(crate) stepper: RefCell<Stepper>,
+    pub(crate) peers: RefCell<Vec<Rc<RefCell<RealPeer>>>>,
+    pub(crate) goes_on: RefCell<bool>,
+}
+
+/// One end of a real connection; what it is to send and what has come.
+pub(crate) struct RealPeer {
+    pub(crate) stream: Option<TcpStream>,
+    pub(crate) unsent: Vec<u8>,
+    pub(crate) received: Vec<u8>,
+    pub(crate) reads: bool,
+    pub(crate) ends: bool,
+    pub(crate) ending: Option<Ending>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Eof,
+    Reset,
+}
+
+impl Real {
+    pub(crate) fn new() -> Self {
+        let reactor = Reactor::new().expect("the system has a selector");
+        Self {
+            stepper: RefCell::new(Stepper::new(reactor)),
+            peers: RefCell::default(),
+            goes_on: RefCell::new(true),
+        }
+    }
+
+    pub(crate) fn step(&self) -> bool {
+        for peer in &*self.peers.borrow() {
+            peer.borrow_mut().pump();
+        }
+        // Peers are not watched by the reactor's selector, so its wait is kept short.
+        let most = Duration::from_millis(1);
+        let mut stepper = self.stepper.borrow_mut();
+        let timeout = stepper.timeout().map_or(most, |timeout| timeout.min(most));
+        let goes_on = stepper.turn(Some(timeout)).expect("the selector works");
+        drop(stepper);
+        *self.goes_on.borrow_mut() = goes_on;
+        for peer in &*self.peers.borrow() {
+            peer.borrow_mut().pump();
+        }
+        goes_on
+    }
+
+    /// Small buffers, so that a peer that does not read is felt soon.
+    pub(crate) fn peer(&self, address: &Address) -> Rc<RefCell<RealPeer>> {
+        let Address::Tcp(address) = address else {
+            panic!("not a TCP address: {address}")
+        };
+        let socket =
+            Socket::new(Domain::for_address(*address), Type::STREAM, None).expect("a socket");
+        socket
+            .set_recv_buffer_size(16 * 1024)
+            .expect("a socket option");
+        socket
+            .connect(&(*address).into())
+            .expect("the listener is there");
+        self.adopt(socket.into())
+    }
+
+    pub(crate) fn adopt(&self, stream: TcpStream) -> Rc<RefCell<RealPeer>> {
+        stream.set_nonblocking(true).expect("a socket option");
+        stream.set_nodelay(true).expect("a socket option");
+        let peer = Rc::new(RefCell::new(RealPeer {
+            stream: Some(stream),
+            unsent: Vec::new(),
+            received: Vec::new(),
+            reads: true,
+            ends: false,
+            ending: None,
+        }));
+        self.peers.borrow_mut().push(Rc::clone(&peer));
+        peer
+    }
+}
+
+impl RealPeer {
+    pub(crate) fn pump(&mut self) {
+        let Some(stream) = &mut self.stream else {
+            return;
+        };
+        while !self.unsent.is_empty() {
+            match stream.write(&self.unsent) {
+                Ok(size) => {
+                    self.unsent.drain(..size);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.unsent.clear(),
+            }
+        }
+        if self.ends && self.unsent.is_empty() {
+            self.ends = false;
+            let _ = stream.shutdown(Shutdown::Write);
+        }
+        let mut buffer = [0; 65536];
+        while self.reads && self.ending.is_none() {
+            match stream.read(&mut buffer) {
+                Ok(0) => self.ending = Some(Ending::Eof),
+                Ok(size) => self.received.extend_from_slice(&buffer[..size]),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.ending = Some(Ending::Reset),
+            }
+        }
+    }
+}
