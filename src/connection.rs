@@ -13,7 +13,7 @@ use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
 use crate::network::{Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
-use crate::reactor::Connecting;
+use crate::reactor::{Connecting, Early};
 use crate::timer::TimerId;
 
 /// How far a connection is. It only moves downwards.
@@ -120,6 +120,9 @@ pub(crate) struct Connection {
     pub(crate) dirty: bool,
     /// It stands in the reactor's list of those to serve without waiting for readiness.
     pub(crate) queued: bool,
+    /// What it wrote since it was last served is more than it should have waiting: the rest of its input has to wait for
+    /// the next turn, when the peer has been offered that.
+    pub(crate) full: bool,
     /// The network hinted that the peer has ended, or sends urgent data: reading goes on even after a short read.
     pub(crate) hinted: bool,
     pub(crate) peer: Peer,
@@ -145,6 +148,7 @@ impl Connection {
             closer: None,
             dirty: false,
             queued: false,
+            full: false,
             hinted: false,
             peer,
             protocol: None,
@@ -178,6 +182,7 @@ impl Connection {
     pub(crate) fn delivers(&self) -> bool {
         self.phase == Phase::Open
             && self.pauses.is_empty()
+            && !self.full
             && self
                 .rare
                 .as_ref()
@@ -215,6 +220,8 @@ pub(crate) struct Rare {
     /// Received, not yet delivered.
     pub(crate) held: Held,
     pub(crate) layers: Stack,
+    /// Written before the layers were ready.
+    pub(crate) early: Early,
     /// Layers' output that waits behind `held`, because the protocol paused.
     pub(crate) pending: VecDeque<(Kind, Bytes)>,
     /// The layer that what follows in the chunk at hand belongs to.
@@ -244,6 +251,7 @@ impl Rare {
     pub(crate) fn is_idle(&self) -> bool {
         self.held.is_empty()
             && self.layers.is_empty()
+            && self.early.is_empty()
             && self.pending.is_empty()
             && self.entering.is_none()
             && self.raw_left == 0

@@ -47,6 +47,9 @@ pub struct Group<K> {
 }
 
 /// What becomes of a member that does not take what it is sent.
+///
+/// Frames that wait for a member can still be dropped, so they stand behind what is written to its connection directly:
+/// that may arrive before a frame that was sent to the group earlier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Slow {
@@ -145,7 +148,7 @@ impl<K: Ord> Group<K> {
         self.members.borrow().get(key).copied()
     }
 
-    /// The members' keys, in order.
+    /// The members' keys, in order, with those whose connection has ended since the last sending.
     pub fn keys(&self) -> Vec<K>
     where
         K: Clone,
@@ -158,7 +161,7 @@ impl<K: Ord> Group<K> {
         self.members.borrow().len()
     }
 
-    /// Whether there is no member.
+    /// Whether there is no member, counted as [`len`](Self::len) does.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

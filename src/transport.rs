@@ -11,7 +11,7 @@ use crate::connection::{Cutting, Pauses};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
 use crate::layer::Layer;
-use crate::limits::Limits;
+use crate::limits::{ALLOWANCE, Limits};
 use crate::network::Time;
 use crate::protocol::{Mode, Protocol, downcast};
 use crate::reactor::Reactor;
@@ -35,6 +35,12 @@ pub struct Transport<'a> {
     /// The mode, the framing, a layer or the protocol is another one now.
     changed: bool,
     unread: usize,
+    /// How much the callbacks may write before the loop looks at how much that has become.
+    allowance: usize,
+    /// How long `out` may get before that.
+    full_at: usize,
+    /// How many bytes were unsent when the loop first looked.
+    unsent_before: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,6 +70,9 @@ impl<'a> Transport<'a> {
             halted: false,
             changed: false,
             unread: 0,
+            allowance: ALLOWANCE,
+            full_at: 0,
+            unsent_before: None,
         }
     }
 
@@ -101,6 +110,7 @@ impl<'a> Transport<'a> {
         if self.borrow_output() {
             self.out.extend_from_slice(data);
         } else {
+            self.halted = true;
             self.reactor.write(self.id, data);
         }
     }
@@ -108,6 +118,7 @@ impl<'a> Transport<'a> {
     /// Queues bytes to send, without a copy if they are 4 KiB or more.
     pub fn write_shared(&mut self, data: Bytes) {
         self.settle();
+        self.halted = true;
         self.reactor.write_shared(self.id, data);
     }
 
@@ -137,6 +148,7 @@ impl<'a> Transport<'a> {
                 }
             }
         } else {
+            self.halted = true;
             self.reactor.try_send(self.id, frame)
         }
     }
@@ -147,7 +159,8 @@ impl<'a> Transport<'a> {
         self.reactor.unsent(self.id).unwrap_or(0)
     }
 
-    /// Closes the connection in order: what was written is sent, within [`Limits::close`], then FIN. Nothing is delivered
+    /// Closes the connection in order: what was written is sent, as long as the peer takes some of it within
+    /// each [`Limits::close`], then FIN. Nothing is delivered
     /// any more, and what is written from now on goes nowhere.
     pub fn lose_connection(&mut self) {
         let id = self.id;
@@ -182,11 +195,6 @@ impl<'a> Transport<'a> {
     pub(crate) fn pause_under_pressure(&mut self) {
         self.halted = true;
         self.reactor.pause(self.id, Pauses::PRESSURE);
-    }
-
-    pub(crate) fn resume_after_pressure(&mut self) {
-        self.halted = true;
-        self.reactor.resume(self.id, Pauses::PRESSURE);
     }
 
     /// From the next byte on, cuts what is received into frames, and sends by [`send`](Self::send) in their envelope.
@@ -241,7 +249,8 @@ impl<'a> Transport<'a> {
 
     /// Hands the connection over to another protocol when this callback returns: it is told `connection_made`, then given
     /// what was received and not delivered. The old protocol is dropped, its timers with it; it hears no more. Framing and
-    /// raw mode begin anew.
+    /// raw mode begin anew. If the callback also ends the connection, the other protocol is dropped unheard, and this one
+    /// hears of the loss.
     pub fn switch_protocol(&mut self, protocol: impl Protocol) {
         self.change();
         self.reactor.switch_protocol(self.id, Box::new(protocol));
@@ -320,6 +329,7 @@ impl Transport<'_> {
             return false;
         };
         self.loan = Loan::Lent(out.len());
+        self.full_at = out.len() + self.allowance;
         self.out = out;
         self.framing = framing;
         true
@@ -331,6 +341,7 @@ impl Transport<'_> {
         if let Loan::Lent(before) = self.loan {
             self.loan = Loan::None;
             let out = std::mem::take(&mut self.out);
+            self.allowance = self.full_at.saturating_sub(out.len());
             self.reactor.return_output(self.id, out, before);
         }
     }
@@ -340,8 +351,9 @@ impl Transport<'_> {
         self.changed = true;
     }
 
+    #[inline]
     pub(crate) fn is_halted(&self) -> bool {
-        self.halted
+        self.halted || self.out.len() > self.full_at
     }
 
     pub(crate) fn has_changed(&self) -> bool {
@@ -352,6 +364,14 @@ impl Transport<'_> {
     pub(crate) fn mode(&mut self) -> Option<Mode> {
         self.halted = false;
         self.changed = false;
+        match self.unsent_before {
+            None => self.unsent_before = Some(self.reactor.sent_bytes(self.id)),
+            Some(before) => {
+                self.settle();
+                let written = self.reactor.sent_bytes(self.id).saturating_sub(before);
+                self.allowance = self.reactor.allow(self.id, written);
+            }
+        }
         self.reactor.mode(self.id)
     }
 

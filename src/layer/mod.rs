@@ -26,7 +26,8 @@ pub trait Layer: 'static {
     /// The connection is lost for that reason, after `down` was sent.
     fn receive(&mut self, wire: &[u8], up: &mut Up, down: &mut Vec<u8>) -> Result<(), Lost>;
 
-    /// Bytes from above. Before the layer is ready it has to keep them itself.
+    /// Bytes from above. A protocol's come only once every layer of the connection is ready; what another layer above says
+    /// may come before, and has to be kept until this one is.
     fn send(&mut self, plain: &[u8], down: &mut Vec<u8>);
 
     /// Whether this layer has messages of its own: then a frame passes by the framing, as one message.

@@ -295,6 +295,10 @@ fn cut_others<P: Protocol + ?Sized>(
                     &FrameError::Malformed("the framing lost its place"),
                 );
             }
+            if size > transport.held_limit() {
+                // It would not have been waited for, had it come in pieces.
+                return refuse_too_long(protocol, transport);
+            }
             protocol.frame_received(transport, &data[body]);
             let back = transport.take_unread_frame(size);
             input.advance(size - back);
@@ -323,14 +327,18 @@ fn refuse_beyond_limit<P: Protocol + ?Sized>(
     transport: &mut Transport<'_>,
     input: &Input<'_>,
 ) -> Option<Step> {
-    let limit = transport.held_limit();
-    (input.data().len() > limit).then(|| {
-        // There is no way on from here: nothing says where the next frame begins.
-        let error = FrameError::TooLong { limit };
-        let _ = protocol.frame_refused(transport, &error);
-        transport.refuse(Lost::BadFrame(error));
-        Step::Again
-    })
+    (input.data().len() > transport.held_limit()).then(|| refuse_too_long(protocol, transport))
+}
+
+/// There is no way on from here: nothing says where the next frame begins.
+fn refuse_too_long<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Transport<'_>) -> Step {
+    let error = FrameError::TooLong {
+        limit: transport.held_limit(),
+    };
+    let _ = protocol.frame_refused(transport, &error);
+    transport.take_unread(0);
+    transport.refuse(Lost::BadFrame(error));
+    Step::Again
 }
 
 fn refuse<P: Protocol + ?Sized>(
@@ -342,7 +350,10 @@ fn refuse<P: Protocol + ?Sized>(
     transport.count_bad_frame();
     // Whoever goes on from here may be another framing, or another protocol's.
     input.held.rescan();
-    match protocol.frame_refused(transport, error) {
+    let refusal = protocol.frame_refused(transport, error);
+    // Nothing was given, so nothing can be given back.
+    transport.take_unread(0);
+    match refusal {
         Refusal::Skip if transport.skip_frame() => {}
         _ => transport.refuse(Lost::BadFrame(error.clone())),
     }

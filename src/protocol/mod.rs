@@ -73,9 +73,9 @@ pub trait Protocol: Any {
         transport.pause_under_pressure();
     }
 
-    /// The low mark was reached again, after a `pause_writing`.
+    /// The low mark was reached again, after a `pause_writing`. What the default `pause_writing` did has been undone.
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        transport.resume_after_pressure();
+        let _ = transport;
     }
 
     /// The reactor stops: time to say goodbye. A protocol that does not lose its connection here may go on until the
@@ -177,7 +177,7 @@ pub trait LineReceiver: Any {
 
     /// See [`Protocol::resume_writing`].
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        transport.resume_after_pressure();
+        let _ = transport;
     }
 
     /// See [`Protocol::stopping`].

@@ -93,6 +93,7 @@ pub struct Connect<'a> {
 /// What is to be connected, and how.
 pub(super) struct Plan {
     pub(super) endpoint: Result<ClientEndpoint, EndpointError>,
+    pub(super) limits: Option<Limits>,
     pub(super) timeout: Option<Duration>,
     pub(super) bind: Option<Address>,
     pub(super) layers: Vec<Box<dyn Layer>>,
@@ -120,6 +121,7 @@ impl<'a> Connect<'a> {
             reactor,
             plan: Plan {
                 endpoint,
+                limits: None,
                 timeout,
                 bind: None,
                 layers: Vec::new(),
@@ -135,6 +137,12 @@ impl<'a> Connect<'a> {
         if let Ok(ClientEndpoint::Tcp { timeout, .. }) = &mut self.plan.endpoint {
             *timeout = None;
         }
+        self
+    }
+
+    /// What the connection may cost, from its handshake on.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.plan.limits = Some(limits);
         self
     }
 

@@ -36,7 +36,10 @@ impl Reactor {
         }
         connection.closer.get_or_insert(Side::Us);
         self.move_all_frames_down(id);
-        self.finish_layers(id);
+        // Layers that are not ready can't say farewell; they do so when what was written before has passed them.
+        if self.layers_are_ready(id) {
+            self.finish_layers(id);
+        }
         if let Some(connection) = self.connections.get_mut(id)
             && connection.writing == Writing::Open
         {
@@ -70,7 +73,7 @@ impl Reactor {
             Phase::Opening => {
                 // It was not made: its protocol is not told, but what its layers said is sent.
                 if let Some(connecting) = connection.rare().connecting.as_mut() {
-                    connecting.error.get_or_insert(match &reason {
+                    connecting.fail(match &reason {
                         Some(reason) => ConnectError::Handshake(reason.clone()),
                         None => ConnectError::Cancelled,
                     });
@@ -93,6 +96,8 @@ impl Reactor {
         if let Some(rare) = connection.rare.as_mut() {
             rare.held.clear();
             rare.pending.clear();
+            // What no layer could take yet nobody can take any more: for that, the peer would have to be heard.
+            self.counters.bytes_dropped += rare.early.clear() as u64;
         }
         if broken {
             let done = connection.done();
@@ -161,6 +166,8 @@ impl Reactor {
         rare.farewell = Some(parting);
         rare.held.clear();
         rare.pending.clear();
+        let dropped = rare.early.clear();
+        self.counters.bytes_dropped += dropped as u64;
         self.ended.push_back(id);
         if before < Phase::Open
             && let Some(protocol) = self
@@ -287,6 +294,19 @@ impl Reactor {
         }
     }
 
+    /// The time for closing counts from when the peer last took something: who reads slowly gets all.
+    fn close_timed_out(&mut self, id: ConnectionId) {
+        let now = self.now;
+        let left = self.limits(id).close.and_then(|within| {
+            let last = self.last_progress(id)?;
+            Some((last + within).since(now)).filter(|left| !left.is_zero())
+        });
+        match left {
+            Some(left) => self.set_deadline(id, Some(left)),
+            None => self.time_out(id, Deadline::Close),
+        }
+    }
+
     /// The deadline of a connection's phase passed.
     pub(super) fn phase_timed_out(&mut self, id: ConnectionId) {
         let ready = self.layers_are_ready(id);
@@ -297,7 +317,7 @@ impl Reactor {
         match connection.phase {
             Phase::Connecting => self.time_out(id, Deadline::Connect),
             Phase::Opening => self.time_out(id, Deadline::Handshake),
-            Phase::Draining => self.time_out(id, Deadline::Close),
+            Phase::Draining => self.close_timed_out(id),
             Phase::Lingering => self.free(id, Farewell::Close),
             // A layer that was put in later.
             Phase::Open if !ready => self.time_out(id, Deadline::Handshake),

@@ -16,6 +16,7 @@ use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 
 use super::builders::{Failed, Plan};
+use super::dispatch::ProtocolCall;
 use super::{Reactor, wire};
 
 /// What a connection needs while it is being made.
@@ -34,6 +35,8 @@ pub(crate) struct Connecting {
     pub(crate) error: Option<ConnectError>,
     /// The error stands, and is to be told in the next turn.
     over: bool,
+    /// Calls for its protocol, to be made when it has been made.
+    pub(super) calls: Vec<ProtocolCall>,
 }
 
 impl Connecting {
@@ -58,9 +61,15 @@ impl Connecting {
         }
     }
 
-    /// The user's hook, which has nothing to tell once the connection is made.
-    pub(super) fn hook(self) -> Option<Failed> {
-        self.failed
+    /// The error stands, whatever comes of the connection's end.
+    pub(crate) fn fail(&mut self, error: ConnectError) {
+        self.error.get_or_insert(error);
+        self.over = true;
+    }
+
+    /// The connection is made: the user's hook, which has nothing to tell then, and the calls that waited for it.
+    pub(super) fn made(self) -> (Option<Failed>, Vec<ProtocolCall>) {
+        (self.failed, self.calls)
     }
 }
 
@@ -82,6 +91,7 @@ impl Reactor {
             addresses: VecDeque::new(),
             error: self.connect_failed_at_once(),
             over: false,
+            calls: Vec::new(),
         };
         connecting.options.bind = plan.bind;
         let settled = connecting.error.is_some();
@@ -97,7 +107,9 @@ impl Reactor {
         let (within, layers) = (connecting.timeout, std::mem::take(&mut connecting.layers));
         let mut connection = Connection::new(None, Peer::Unknown, 0, Phase::Connecting);
         connection.protocol = Some(protocol);
-        connection.rare().connecting = Some(Box::new(connecting));
+        let rare = connection.rare();
+        rare.connecting = Some(Box::new(connecting));
+        rare.limits = plan.limits.map(Box::new);
         self.settings[0].users += 1;
         let id = self.connections.insert(connection);
         self.set_deadline(id, within);
@@ -295,6 +307,10 @@ impl Reactor {
 
     pub(super) fn tell_failed_connect(&mut self, id: ConnectionId, connecting: Connecting) {
         self.counters.connects_failed += 1;
+        self.counters.stale_calls += connecting.calls.len() as u64;
+        for call in connecting.calls {
+            self.drop_guarded(call.call);
+        }
         if let Some(lookup) = connecting.lookup {
             self.lookups.remove(&lookup);
             self.network.cancel_look_up(lookup);

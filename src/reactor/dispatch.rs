@@ -96,14 +96,18 @@ impl Reactor {
             connection.protocol = Some(protocol);
             return;
         };
+        if connection.phase != Phase::Open {
+            // It would hear of a loss without having been made; whoever ended the connection hears of that.
+            connection.protocol = Some(protocol);
+            return self.drop_guarded(successor);
+        }
         connection.protocol = Some(successor);
         connection.cutting = Cutting::Raw;
         let framing = std::mem::replace(&mut connection.framing, NONE);
-        let is_open = connection.phase == Phase::Open;
         let rare = connection.rare();
         rare.raw_left = 0;
         rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
-        rare.unmade = is_open;
+        rare.unmade = true;
         let unused = self.framings.release(framing);
         self.discard(unused);
         self.cancel_timers_of(id);
@@ -182,9 +186,24 @@ impl Reactor {
                 if self.hears(call.id, call.serial) {
                     self.dispatch(call.id, call.call);
                 } else {
-                    self.counters.stale_calls += 1;
-                    self.drop_guarded(call.call);
+                    self.postpone_or_drop(call);
                 }
+            }
+        }
+    }
+
+    /// A call for a connection that is being made by us waits until that stands; any other comes too late.
+    fn postpone_or_drop(&mut self, call: ProtocolCall) {
+        let connecting = self
+            .connections
+            .get_mut(call.id)
+            .filter(|connection| connection.phase < Phase::Open)
+            .and_then(|connection| connection.rare.as_mut()?.connecting.as_mut());
+        match connecting {
+            Some(connecting) => connecting.calls.push(call),
+            None => {
+                self.counters.stale_calls += 1;
+                self.drop_guarded(call.call);
             }
         }
     }

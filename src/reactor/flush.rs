@@ -3,10 +3,10 @@
 
 use std::io::{ErrorKind, IoSlice};
 
-use crate::connection::{NONE, Phase, Pressure, Reading, Writing};
+use crate::connection::{NONE, Pauses, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
 use crate::limits::WRITE_BUDGET;
-use crate::network::{Farewell, SocketId};
+use crate::network::{Farewell, SocketId, Time};
 use crate::table::ConnectionId;
 
 use super::timed::Timed;
@@ -67,7 +67,12 @@ impl Reactor {
         loop {
             let place = match self.connections.get(id) {
                 Some(connection) if connection.out != NONE => connection.out as usize,
-                Some(_) => return self.all_was_sent(id),
+                Some(connection) => {
+                    if connection.rare.is_some() {
+                        self.note_waiting(id);
+                    }
+                    return self.all_was_sent(id);
+                }
                 None => return,
             };
             match self.offer(id, place, socket) {
@@ -136,9 +141,13 @@ impl Reactor {
     /// Remembers how much is left over, for the hard limit to look at in later turns.
     fn note_waiting(&mut self, id: ConnectionId) {
         let turn = self.turn;
-        if let Some(connection) = self.connections.get(id)
-            && let Some(unsent) = self.outs.get_mut(connection.out as usize)
-        {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if let Some(rare) = connection.rare.as_mut() {
+            rare.early.note_waiting(turn);
+        }
+        if let Some(unsent) = self.outs.get_mut(connection.out as usize) {
             unsent.note_waiting(turn);
         }
     }
@@ -154,6 +163,12 @@ impl Reactor {
                     .arm(unsent.progress.max(self.now) + within, Timed::Stall(id)),
             );
         }
+    }
+
+    /// When the peer last took something of what is still unsent.
+    pub(super) fn last_progress(&self, id: ConnectionId) -> Option<Time> {
+        let connection = self.connections.get(id)?;
+        Some(self.outs.get(connection.out as usize)?.progress)
     }
 
     /// The write deadline of a connection passed: it counts from when the peer last took something.
@@ -182,12 +197,13 @@ impl Reactor {
     /// All that was written has been taken by the system: what waited for that comes now.
     fn all_was_sent(&mut self, id: ConnectionId) {
         self.note_pressure(id);
+        let ready = self.layers_are_ready(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
         match connection.phase {
             Phase::Draining => self.finish_draining(id),
-            Phase::Open if connection.writing == Writing::Ending => {
+            Phase::Open if connection.writing == Writing::Ending && ready => {
                 connection.writing = Writing::Ended;
                 let both = connection.reading == Reading::Ended;
                 let done = connection.done();
@@ -232,10 +248,7 @@ impl Reactor {
             .connections
             .get(id)
             .filter(|connection| connection.phase == Phase::Open)?;
-        let unsent = self
-            .outs
-            .get(connection.out as usize)
-            .map_or(0, Unsent::len);
+        let unsent = self.sent_bytes(id);
         let limits = match connection.pressure {
             Pressure::Low if unsent == 0 => return None,
             _ => self.limits(id),
@@ -260,6 +273,7 @@ impl Reactor {
                     self.dispatch(id, |protocol, transport| protocol.pause_writing(transport))
                 }
                 Pressure::Low => {
+                    self.resume(id, Pauses::PRESSURE);
                     self.dispatch(id, |protocol, transport| protocol.resume_writing(transport))
                 }
             };

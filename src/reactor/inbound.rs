@@ -7,6 +7,7 @@ use crate::connection::{Cutting, NONE, Pauses, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, Tail};
 use crate::layer::Kind;
+use crate::limits::ALLOWANCE;
 use crate::network::Farewell;
 use crate::protocol::{Held, Input, Mode, Protocol, Refusal};
 use crate::table::ConnectionId;
@@ -103,9 +104,12 @@ impl Reactor {
     }
 
     pub(super) fn deliver_message(&mut self, id: ConnectionId, message: &[u8]) {
+        let before = self.sent_bytes(id);
         self.dispatch(id, |protocol, transport| {
             protocol.frame_received(transport, message)
         });
+        let written = self.sent_bytes(id).saturating_sub(before);
+        self.allow(id, written);
     }
 
     /// What is held back is looked at again in this turn or the next, though nothing new came.
@@ -228,6 +232,22 @@ impl Reactor {
         if connection.pauses.is_empty() && connection.phase == Phase::Open {
             self.queue_ready(id);
         }
+    }
+
+    /// How much more a connection's callbacks may write before the peer has been offered it, if they have written so much.
+    /// Without this, one read of short requests with long replies would hold any amount of memory.
+    pub(crate) fn allow(&mut self, id: ConnectionId, written: usize) -> usize {
+        if written < ALLOWANCE {
+            return ALLOWANCE - written;
+        }
+        let left = self.limits(id).high_water.saturating_sub(written);
+        if left == 0
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            connection.full = true;
+            self.queue_ready(id);
+        }
+        left
     }
 
     /// How a connection's next bytes are to be cut; `None` if it may have none.

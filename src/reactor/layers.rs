@@ -14,7 +14,7 @@ use crate::network::Farewell;
 use crate::protocol::Held;
 use crate::table::ConnectionId;
 
-use super::Reactor;
+use super::{Call, Reactor};
 
 impl Reactor {
     pub(super) fn climb_or_deliver(&mut self, id: ConnectionId, data: &[u8]) {
@@ -79,9 +79,14 @@ impl Reactor {
         let mut scratch = std::mem::take(&mut self.scratch);
         let mut up = std::mem::take(&mut self.up);
         up.clear();
+        let mut ready = self.layers_are_ready(id);
         let outcome = self.with_layers(id, |stack, wire| run(stack, &mut scratch, &mut up, wire));
         self.scratch = scratch;
         let height = self.layers_of(id).map_or(0, Stack::len);
+        let was_ready = std::mem::replace(&mut ready, self.layers_are_ready(id));
+        if ready && !was_ready {
+            self.send_early(id);
+        }
         self.open_if_ready(id);
         self.deliver_pieces(id, height, &up);
         self.up = up;
@@ -168,7 +173,11 @@ impl Reactor {
     }
 
     pub(super) fn write_through_layers(&mut self, id: ConnectionId, data: &[u8]) {
-        self.with_layers(id, |stack, wire| stack.send(data, wire));
+        if self.layers_are_ready(id) {
+            self.with_layers(id, |stack, wire| stack.send(data, wire));
+        } else {
+            self.keep_early(id, Kind::Bytes, data);
+        }
     }
 
     pub(super) fn layers_are_ready(&self, id: ConnectionId) -> bool {
@@ -181,7 +190,11 @@ impl Reactor {
     }
 
     pub(crate) fn send_message(&mut self, id: ConnectionId, frame: &[u8]) {
-        self.with_layers(id, |stack, wire| stack.send_message(frame, wire));
+        if self.layers_are_ready(id) {
+            self.with_layers(id, |stack, wire| stack.send_message(frame, wire));
+        } else {
+            self.keep_early(id, Kind::Message, frame);
+        }
     }
 
     pub(super) fn finish_layers(&mut self, id: ConnectionId) {
@@ -202,6 +215,8 @@ impl Reactor {
             self.warn(id, format_args!("more than {LAYERS} layers"));
             return self.retire(id, Lost::Panicked, Farewell::Reset.into());
         }
+        // They were sent before the layer was, and in the envelope of that time.
+        self.move_all_frames_down(id);
         self.push_layer(id, layer);
         if let Some(rare) = self.rare(id) {
             let top = rare.layers.len().checked_sub(1);
@@ -296,7 +311,9 @@ impl Reactor {
         self.set_deadline(id, None);
         if let Some(outgoing) = outgoing {
             self.counters.connected += 1;
-            self.discard(outgoing.hook());
+            let (hook, calls) = outgoing.made();
+            self.discard(hook);
+            self.calls.extend(calls.into_iter().map(Call::Protocol));
         }
         self.tidy(id);
         self.dispatch(id, |protocol, transport| {

@@ -6,6 +6,7 @@ mod builders;
 mod close;
 mod connect;
 mod dispatch;
+mod early;
 mod flush;
 mod inbound;
 mod layers;
@@ -48,6 +49,7 @@ use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
 use dispatch::{Call, ProtocolCall};
+pub(crate) use early::Early;
 pub use stepper::{Stepper, run};
 pub use stop::Report;
 use stop::Running;
@@ -234,13 +236,7 @@ impl Reactor {
             .rare
             .as_ref()
             .map_or(0, |rare| rare.frames.size());
-        Some(
-            queued
-                + self
-                    .outs
-                    .get(connection.out as usize)
-                    .map_or(0, Unsent::len),
-        )
+        Some(queued + self.sent_bytes(id))
     }
 
     /// Whether the id's connection is still there: being made, open or closing.
@@ -286,8 +282,9 @@ impl Reactor {
         self.calls.push_back(Call::Reactor(Box::new(call)));
     }
 
-    /// Calls `call` with another connection's protocol, later in this turn or at the begin of the next one. If the
-    /// connection has ended or changed its protocol by then, or it is not a `P`, the call is dropped and counted.
+    /// Calls `call` with another connection's protocol, later in this turn or at the begin of the next one; after
+    /// `connection_made`, if the connection is still being made by us. If it has ended or changed its protocol by then, or
+    /// that is not a `P`, the call is dropped and counted.
     pub fn tell<P: Protocol>(
         &mut self,
         id: ConnectionId,
@@ -362,6 +359,7 @@ impl Reactor {
     /// may have. Further ones wait in the kernel's backlog, or are refused by the listener's [`Limits::overflow`].
     pub fn set_max_connections(&mut self, most: usize) {
         self.max_connections = most;
+        self.wake_listeners();
     }
 
     /// How long a stopping reactor waits for its connections. Default 10 s; `None`: for ever.

@@ -31,8 +31,10 @@ impl Reactor {
         if readiness.ended {
             connection.hinted = true;
         }
-        if readiness.failed && connection.phase == Phase::Open && !connection.pauses.is_empty() {
-            return self.notice_failure(id);
+        let unread = connection.phase == Phase::Open
+            && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
+        if readiness.failed && unread {
+            self.notice_failure(id);
         }
         if readiness.writable {
             self.unblock(id);
@@ -42,7 +44,7 @@ impl Reactor {
         }
     }
 
-    /// A connection that may not be read has an error pending: nobody else would notice that its peer is gone.
+    /// A connection that is not read now may have an error pending: nobody else would notice that its peer is gone.
     fn notice_failure(&mut self, id: ConnectionId) {
         let Some(socket) = self
             .connections
@@ -62,6 +64,7 @@ impl Reactor {
             return;
         };
         connection.queued = false;
+        connection.full = false;
         if connection.phase == Phase::Connecting {
             return self.go_on_connecting(id);
         }
@@ -90,7 +93,9 @@ impl Reactor {
         let connection = self.connections.get(id)?;
         let wants = connection.reading == Reading::Open
             && (connection.phase == Phase::Opening
-                || connection.phase == Phase::Open && connection.pauses.is_empty());
+                || connection.phase == Phase::Open
+                    && connection.pauses.is_empty()
+                    && !connection.full);
         Some((connection.socket().filter(|_| wants)?, connection.hinted))
     }
 

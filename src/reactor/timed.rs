@@ -38,6 +38,11 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// The same interval, counted from a beat that may have been moved.
+    fn at(self, due: Time) -> Self {
+        Self { due, ..self }
+    }
+
     /// The next beat after `now`. Beats that were missed are skipped: a loop that was held up does not catch up in a burst.
     fn next(self, now: Time) -> Self {
         let interval = self.interval.as_nanos();
@@ -180,23 +185,24 @@ impl Reactor {
         let mut due = std::mem::take(&mut self.due);
         self.timers.collect_due(self.now, TIMER_BUDGET, &mut due);
         for timer in due.drain(..) {
+            let deadline = self.timers.deadline(timer).unwrap_or(self.now);
             if let Some(timed) = self.timers.begin(timer) {
-                self.fire(timer, timed);
+                self.fire(timer, deadline, timed);
             }
         }
         self.due = due;
     }
 
-    fn fire(&mut self, timer: TimerId, timed: Timed) {
+    fn fire(&mut self, timer: TimerId, due: Time, timed: Timed) {
         match timed {
             Timed::Every(pace, mut call) => {
                 self.guarded("a repeated call", &mut *call);
-                self.go_on(timer, pace, |pace| Timed::Every(pace, call));
+                self.go_on(timer, pace.at(due), |pace| Timed::Every(pace, call));
             }
             Timed::ProtocolEvery(pace, id, serial, mut call) => {
                 if self.hears(id, serial) {
                     self.dispatch(id, &mut *call);
-                    self.go_on(timer, pace, |pace| {
+                    self.go_on(timer, pace.at(due), |pace| {
                         Timed::ProtocolEvery(pace, id, serial, call)
                     });
                 } else {

@@ -99,6 +99,7 @@ impl Reactor {
     }
 
     /// A warning about a connection, with its peer; not more than a few a second.
+    #[track_caller]
     pub(crate) fn warn(&mut self, id: ConnectionId, what: std::fmt::Arguments<'_>) {
         if !log::log_enabled!(log::Level::Warn) || !self.logs.allows(self.now, &mut self.counters) {
             return;
@@ -110,6 +111,7 @@ impl Reactor {
     }
 
     /// A warning about something else, likewise.
+    #[track_caller]
     pub(crate) fn warn_of(&mut self, what: std::fmt::Arguments<'_>) {
         if self.logs.allows(self.now, &mut self.counters) {
             log::warn!("{what}");

@@ -21,11 +21,7 @@ pub(crate) struct Unsent {
     pub(super) queue: Outbound,
     /// The system took no more; it will say when it does.
     pub(super) blocked: bool,
-    /// How many bytes the last flush left over, and in which turn that was.
-    waiting: usize,
-    since: u32,
-    /// How many were left over before that turn.
-    before: usize,
+    left_over: LeftOver,
     /// When the peer last took something.
     pub(super) progress: Time,
     pub(super) stall: Option<TimerId>,
@@ -36,23 +32,43 @@ impl Unsent {
         self.queue.len()
     }
 
-    /// Notes how many bytes a flush left over.
     pub(super) fn note_waiting(&mut self, turn: u32) {
-        if self.since != turn {
-            self.before = self.waiting;
-            self.since = turn;
-        }
-        self.waiting = self.len();
+        self.left_over.note(turn, self.queue.len());
     }
 
-    /// Of the bytes unsent now, how many may have been left over by earlier turns: what the hard limit looks at.
     fn waiting_since_before(&self, turn: u32) -> usize {
-        let left_over = if self.since == turn {
+        self.left_over.before(turn, self.queue.len())
+    }
+}
+
+/// How many bytes flushes have left over: what the hard limit looks at.
+#[derive(Debug, Default)]
+pub(crate) struct LeftOver {
+    /// By the last flush, and in which turn that was.
+    last: usize,
+    turn: u32,
+    /// Before that turn.
+    before: usize,
+}
+
+impl LeftOver {
+    /// Notes how many bytes a flush left over.
+    pub(super) fn note(&mut self, turn: u32, size: usize) {
+        if self.turn != turn {
+            self.before = self.last;
+            self.turn = turn;
+        }
+        self.last = size;
+    }
+
+    /// Of `size` unsent bytes, how many may have been left over by earlier turns.
+    pub(super) fn before(&self, turn: u32, size: usize) -> usize {
+        let left_over = if self.turn == turn {
             self.before
         } else {
-            self.waiting
+            self.last
         };
-        left_over.min(self.len())
+        left_over.min(size)
     }
 }
 
@@ -157,11 +173,15 @@ impl Reactor {
 
     /// How many bytes wait below the framing.
     pub(crate) fn sent_bytes(&self, id: ConnectionId) -> usize {
-        let out = self
-            .connections
-            .get(id)
-            .map_or(NONE, |connection| connection.out);
-        self.outs.get(out as usize).map_or(0, Unsent::len)
+        let Some(connection) = self.connections.get(id) else {
+            return 0;
+        };
+        let early = connection.rare.as_ref().map_or(0, |rare| rare.early.size());
+        early
+            + self
+                .outs
+                .get(connection.out as usize)
+                .map_or(0, Unsent::len)
     }
 
     pub(crate) fn frame_not_sent(&mut self, id: ConnectionId, size: usize, error: &FrameError) {
@@ -190,11 +210,14 @@ impl Reactor {
             self.counters.stale_writes += 1;
             return false;
         };
-        let Some(unsent) = self.outs.get(connection.out as usize) else {
-            return true;
-        };
-        let waiting = unsent.waiting_since_before(self.turn);
-        if waiting <= self.limits(id).unsent {
+        let turn = self.turn;
+        let unsent = self.outs.get(connection.out as usize);
+        let early = connection
+            .rare
+            .as_ref()
+            .map_or(0, |rare| rare.early.waiting_since_before(turn));
+        let waiting = early + unsent.map_or(0, |unsent| unsent.waiting_since_before(turn));
+        if waiting == 0 || waiting <= self.limits(id).unsent {
             return true;
         }
         self.counters.too_slow += 1;
