@@ -39,8 +39,6 @@ pub struct Transport<'a> {
     allowance: usize,
     /// How long `out` may get before that.
     full_at: usize,
-    /// How many bytes were unsent when the loop first looked.
-    unsent_before: Option<usize>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +70,6 @@ impl<'a> Transport<'a> {
             unread: 0,
             allowance: ALLOWANCE,
             full_at: 0,
-            unsent_before: None,
         }
     }
 
@@ -342,6 +339,7 @@ impl Transport<'_> {
             self.loan = Loan::None;
             let out = std::mem::take(&mut self.out);
             self.allowance = self.full_at.saturating_sub(out.len());
+            self.halted |= self.allowance == 0;
             self.reactor.return_output(self.id, out, before);
         }
     }
@@ -364,14 +362,8 @@ impl Transport<'_> {
     pub(crate) fn mode(&mut self) -> Option<Mode> {
         self.halted = false;
         self.changed = false;
-        match self.unsent_before {
-            None => self.unsent_before = Some(self.reactor.sent_bytes(self.id)),
-            Some(before) => {
-                self.settle();
-                let written = self.reactor.sent_bytes(self.id).saturating_sub(before);
-                self.allowance = self.reactor.allow(self.id, written);
-            }
-        }
+        self.settle();
+        self.allowance = self.reactor.allow(self.id);
         self.reactor.mode(self.id)
     }
 

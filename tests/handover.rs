@@ -289,3 +289,29 @@ impl LineReceiver for Successor {
 
     fn line_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }
+
+/// Hands over, and ends the connection in the same breath.
+struct Hasty(fn(&mut Transport<'_>));
+
+impl Protocol for Hasty {
+    fn data_received(&mut self, transport: &mut Transport<'_>, _: &[u8]) {
+        transport.switch_protocol(Hasty(self.0));
+        (self.0)(transport);
+    }
+}
+
+#[test]
+fn a_successor_of_a_connection_that_is_ended_hears_nothing() {
+    let ends: [(fn(&mut Transport<'_>), &str); 2] = [
+        (
+            |transport| transport.lose_connection(),
+            "lost done, ended by us",
+        ),
+        (|transport| transport.abort_connection(), "lost aborted"),
+    ];
+    for (end, lost) in ends {
+        let mut wire = testing::connect(Hasty(end));
+        wire.receives("x");
+        assert_eq!(wire.callbacks(), ["made", "data \"x\"", lost]);
+    }
+}

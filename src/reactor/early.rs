@@ -33,6 +33,10 @@ impl Early {
         self.left_over.before(turn, self.size)
     }
 
+    pub(super) fn not_offered(&self) -> usize {
+        self.left_over.more(self.size)
+    }
+
     pub(super) fn note_waiting(&mut self, turn: u32) {
         self.left_over.note(turn, self.size);
     }

@@ -104,12 +104,10 @@ impl Reactor {
     }
 
     pub(super) fn deliver_message(&mut self, id: ConnectionId, message: &[u8]) {
-        let before = self.sent_bytes(id);
         self.dispatch(id, |protocol, transport| {
             protocol.frame_received(transport, message)
         });
-        let written = self.sent_bytes(id).saturating_sub(before);
-        self.allow(id, written);
+        self.allow(id);
     }
 
     /// What is held back is looked at again in this turn or the next, though nothing new came.
@@ -234,9 +232,11 @@ impl Reactor {
         }
     }
 
-    /// How much more a connection's callbacks may write before the peer has been offered it, if they have written so much.
-    /// Without this, one read of short requests with long replies would hold any amount of memory.
-    pub(crate) fn allow(&mut self, id: ConnectionId, written: usize) -> usize {
+    /// How much a connection's callbacks may still write before the peer has been offered it. With nothing left the rest
+    /// of its input waits for the next turn: without this, one read of short requests with long replies would hold any
+    /// amount of memory.
+    pub(crate) fn allow(&mut self, id: ConnectionId) -> usize {
+        let written = self.not_offered(id);
         if written < ALLOWANCE {
             return ALLOWANCE - written;
         }

@@ -61,6 +61,11 @@ impl LeftOver {
         self.last = size;
     }
 
+    /// Of `size` unsent bytes, how many came since.
+    pub(super) fn more(&self, size: usize) -> usize {
+        size.saturating_sub(self.last)
+    }
+
     /// Of `size` unsent bytes, how many may have been left over by earlier turns.
     pub(super) fn before(&self, turn: u32, size: usize) -> usize {
         let left_over = if self.turn == turn {
@@ -182,6 +187,19 @@ impl Reactor {
                 .outs
                 .get(connection.out as usize)
                 .map_or(0, Unsent::len)
+    }
+
+    /// How many bytes were written that no flush has offered the peer yet.
+    pub(super) fn not_offered(&self, id: ConnectionId) -> usize {
+        let Some(connection) = self.connections.get(id) else {
+            return 0;
+        };
+        let early = connection
+            .rare
+            .as_ref()
+            .map_or(0, |rare| rare.early.not_offered());
+        let unsent = self.outs.get(connection.out as usize);
+        early + unsent.map_or(0, |unsent| unsent.left_over.more(unsent.queue.len()))
     }
 
     pub(crate) fn frame_not_sent(&mut self, id: ConnectionId, size: usize, error: &FrameError) {

@@ -23,6 +23,7 @@ contract! { bare:
     a_full_listener_refuses_the_next_ones_if_told_to,
     a_full_reactor_leaves_the_next_ones_of_all_listeners_waiting,
     a_full_reactor_refuses_the_next_ones_if_told_to,
+    those_who_wait_are_let_in_when_more_may_come,
     a_connection_without_a_protocol_is_closed,
     a_factory_that_panics_costs_its_connection_only,
 }
@@ -295,4 +296,17 @@ fn one_of_two_is_served(world: &World, listener: &Listener) {
             assert_eq!(sim.descriptors(SERVER), open);
         }
     }
+}
+
+fn those_who_wait_are_let_in_when_more_may_come(world: &World) {
+    world.on(|reactor| reactor.set_max_connections(1));
+    let (listener, log) = echoes(world, Limits::default());
+    let first = world.peer(&listener);
+    is_served(&first);
+    let second = world.peer(&listener);
+    second.send("hello");
+    world.settle();
+    assert_eq!(log.count("made"), 1);
+    world.on(|reactor| reactor.set_max_connections(2));
+    second.expect("hello");
 }

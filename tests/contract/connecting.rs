@@ -15,6 +15,7 @@ use crate::world::{SERVER, World, contract};
 
 contract! { everywhere:
     what_was_written_before_the_connection_stood_is_sent,
+    what_a_protocol_is_told_before_its_connection_stands_waits_until_then,
     a_call_that_is_refused_fails_once,
     a_call_that_is_not_answered_fails_at_its_deadline,
     a_bad_endpoint_fails_later_and_not_inside_the_call,
@@ -48,6 +49,27 @@ fn what_was_written_before_the_connection_stood_is_sent(world: &World) {
     world.run_until("it is over", || story.is_over());
     assert_eq!(story.log.lines()[0], "made");
     assert!(story.log.count("data") > 0 && !story.has_failed());
+}
+
+fn what_a_protocol_is_told_before_its_connection_stands_waits_until_then(world: &World) {
+    let (listener, log) = (world.peer_listener(), Log::default());
+    let stories = [Story::default(), Story::default()];
+    let ids = stories.each_ref().map(|story| {
+        world.on(|reactor| {
+            let id = story.begin(world.connect(reactor, listener.address()));
+            let (log, made) = (log.clone(), story.log.clone());
+            reactor.tell(id, move |_: &mut Spy, transport| {
+                log.note(format!("told after {:?}", made.lines()));
+                transport.write("told");
+            });
+            id
+        })
+    });
+    world.on(|reactor| reactor.abort_connection(ids[1]));
+    stories[1].failure(world);
+    listener.accept().expect_bytes("told");
+    assert_eq!(log.lines(), ["told after [\"made\"]"]);
+    assert_eq!(world.on(|reactor| reactor.counters().stale_calls), 1);
 }
 
 fn a_call_that_is_refused_fails_once(world: &World) {

@@ -12,6 +12,7 @@ contract! { everywhere:
     a_peer_that_half_closed_can_still_be_written_to,
     after_our_half_close_the_peer_is_heard_until_it_ends_too,
     it_is_over_when_both_halves_are_whichever_ends_first,
+    a_reset_after_the_peers_end_is_told,
     two_half_closes_that_cross_are_one_end,
     what_is_written_after_our_half_close_goes_nowhere_and_is_counted,
     a_half_close_waits_for_what_was_written_before_it,
@@ -219,4 +220,15 @@ fn an_end_is_heard_after_all_that_came_before_it_and_only_while_reading(world: &
     assert_eq!(log.without_data(), ["made", "pause", "resume", "eof", end]);
     let first_data = log.lines().iter().position(|line| line.starts_with("data"));
     assert_eq!(first_data, Some(3));
+}
+
+fn a_reset_after_the_peers_end_is_told(world: &World) {
+    let log = Log::default();
+    let (_, peer) = half_open(world, &log);
+    peer.half_closes();
+    world.run_until("the end is heard", || log.has("eof"));
+    world.settle();
+    peer.resets();
+    world.run_until("the loss is told", || log.count("lost") == 1);
+    assert_eq!(log.lines(), ["made", "eof", "lost reset by the peer"]);
 }

@@ -22,6 +22,7 @@ mod connecting;
 mod depth;
 mod descriptors;
 mod exhaustion;
+mod flooding;
 mod from_callbacks;
 mod half_closing;
 mod handles;

@@ -140,7 +140,7 @@ impl Protocol for Spy {
         self.log.note("eof");
         match &mut self.eof {
             Some(act) => act(transport, ()),
-            None => transport.lose_connection(),
+            None => ByDefault.eof_received(transport),
         }
     }
 
@@ -148,7 +148,7 @@ impl Protocol for Spy {
         self.log.note("pause");
         match &mut self.pause {
             Some(act) => act(transport, ()),
-            None => transport.pause_reading(),
+            None => ByDefault.pause_writing(transport),
         }
     }
 
@@ -156,7 +156,7 @@ impl Protocol for Spy {
         self.log.note("resume");
         match &mut self.resume {
             Some(act) => act(transport, ()),
-            None => transport.resume_reading(),
+            None => ByDefault.resume_writing(transport),
         }
     }
 
@@ -164,7 +164,7 @@ impl Protocol for Spy {
         self.log.note("stopping");
         match &mut self.stopping {
             Some(act) => act(transport, ()),
-            None => transport.lose_connection(),
+            None => ByDefault.stopping(transport),
         }
     }
 
@@ -174,4 +174,11 @@ impl Protocol for Spy {
             act(transport, reason);
         }
     }
+}
+
+/// Does what a protocol does that says nothing else.
+struct ByDefault;
+
+impl Protocol for ByDefault {
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }
