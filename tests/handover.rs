@@ -291,18 +291,20 @@ impl LineReceiver for Successor {
 }
 
 /// Hands over, and ends the connection in the same breath.
-struct Hasty(fn(&mut Transport<'_>));
+struct Hasty(End);
+
+type End = fn(&mut Transport<'_>);
 
 impl Protocol for Hasty {
     fn data_received(&mut self, transport: &mut Transport<'_>, _: &[u8]) {
-        transport.switch_protocol(Hasty(self.0));
+        transport.switch_protocol(Self(self.0));
         (self.0)(transport);
     }
 }
 
 #[test]
 fn a_successor_of_a_connection_that_is_ended_hears_nothing() {
-    let ends: [(fn(&mut Transport<'_>), &str); 2] = [
+    let ends: [(End, &str); 2] = [
         (
             |transport| transport.lose_connection(),
             "lost done, ended by us",
