@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 
+import calling
 import syscalls
 from driving import MIB, PATIENCE, Checks, endpoint_of, equal, holds
 
@@ -808,6 +809,8 @@ ALL = {
              chat_refused_lines, chat_long_line, chat_leaving, chat_shared_room, chat_too_slow, chat_slow_but_within,
              chat_stops, chat_by_curl, chat_by_netcat],
     "bench_server": [bench_echo, bench_lines, bench_chat],
+    "fetch": calling.FETCH,
+    "forward": calling.FORWARD,
 }
 
 

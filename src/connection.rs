@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::network::{Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
 use crate::reactor::{Connecting, Early};
+use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
 /// How far a connection is. It only moves downwards.
@@ -56,14 +57,17 @@ pub(crate) enum Writing {
     Broken,
 }
 
-/// Who keeps a connection from being read: the protocol itself, and the default answer to a full output, do not undo
-/// each other's doing.
+/// Who keeps a connection from being read: the protocol itself, the default answer to a full output, and a pipe do not
+/// undo each other's doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pauses(u8);
 
 impl Pauses {
     pub(crate) const ASKED: Self = Self(1);
     pub(crate) const PRESSURE: Self = Self(2);
+    /// The other end of its pipe takes no more.
+    pub(crate) const PIPED: Self = Self(4);
+    pub(crate) const ALL: Self = Self(7);
 
     pub(crate) fn is_empty(self) -> bool {
         self.0 == 0
@@ -178,6 +182,17 @@ impl Connection {
         self.phase <= Phase::Open && self.writing == Writing::Open
     }
 
+    /// Whether nothing is in the way of bytes to the system: they are sent as they are, and none wait before them.
+    pub(crate) fn sends_at_once(&self) -> bool {
+        self.phase == Phase::Open
+            && self.writing == Writing::Open
+            && self.out == NONE
+            && self
+                .rare
+                .as_ref()
+                .is_none_or(|rare| rare.layers.is_empty() && rare.frames.is_empty())
+    }
+
     /// Whether received bytes may be given to the protocol now.
     pub(crate) fn delivers(&self) -> bool {
         self.phase == Phase::Open
@@ -240,6 +255,8 @@ pub(crate) struct Rare {
     /// The protocol has just taken over and is to be told `connection_made`.
     pub(crate) unmade: bool,
     pub(crate) connecting: Option<Box<Connecting>>,
+    /// The other end of its pipe.
+    pub(crate) partner: Option<ConnectionId>,
     /// Frames of groups that wait above framing and layers.
     pub(crate) frames: FrameQueue,
     /// How many bytes were dropped while lingering.
@@ -264,6 +281,7 @@ impl Rare {
             && self.successor.is_none()
             && !self.unmade
             && self.connecting.is_none()
+            && self.partner.is_none()
             && self.frames.is_empty()
     }
 }

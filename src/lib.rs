@@ -22,7 +22,8 @@
 //! - [`Transport`] is what a callback may do to its connection, [`Reactor`] what it may do to everything else: listen, connect,
 //!   call later, write to and close others. [`run`] makes a reactor and turns it.
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
-//! - [`Group`] sends to many. [`Remote`] calls in from other threads.
+//! - [`Group`] sends to many. [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
+//! - [`Remote`] calls in from other threads.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
 //! - [`network`] is the seam to the operating system, below all of it.
@@ -65,6 +66,7 @@ mod connection;
 mod counters;
 mod endpoint;
 mod error;
+mod forward;
 mod group;
 mod limits;
 mod log_limit;
@@ -83,6 +85,7 @@ pub use error::{
     ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError, OsError,
     Result, Side,
 };
+pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
 pub use group::{Group, Slow};
 pub use layer::{Layer, Up};

@@ -172,6 +172,8 @@ pub(crate) const CONNECT: Duration = Duration::from_secs(30);
 pub(crate) const STOP: Duration = Duration::from_secs(10);
 /// How long sockets linger when the reactor stops: the process should end soon after its last reply.
 pub(crate) const LINGER_AT_STOP: Duration = Duration::from_secs(1);
+/// After how long without a byte a pipe counts as idle when the reactor stops: longer than most answers take.
+pub(crate) const QUIET_AT_STOP: Duration = Duration::from_secs(1);
 /// How much a lingering socket reads and drops before it gives up on its peer.
 pub(crate) const LINGER_BYTES: usize = 64 * 1024 * 1024;
 /// Connections, where the system does not say how many descriptors there may be.

@@ -81,8 +81,13 @@ pub(crate) fn run(
 
 /// An argument is not understood: what was expected, and where.
 pub(crate) fn refuse(what: impl Display) -> ExitCode {
+    fail(2, what)
+}
+
+/// Why nothing came of it, with an exit code that says of which kind that is.
+pub(crate) fn fail(code: u8, what: impl Display) -> ExitCode {
     complain(what);
-    ExitCode::from(2)
+    ExitCode::from(code)
 }
 
 /// A line on stdout, at once. A server whose stdout was closed serves all the same; `println!` would panic.

@@ -9,6 +9,7 @@ use crate::layer::Layer;
 use crate::limits::Limits;
 use crate::protocol::{Factory, Protocol};
 use crate::table::ConnectionId;
+use crate::transport::Transport;
 
 use super::accept::{Built, Listener};
 use super::{Reactor, limits};
@@ -169,4 +170,20 @@ impl<'a> Connect<'a> {
     pub fn with(self, protocol: impl Protocol) -> ConnectionId {
         self.reactor.begin_to_connect(self.plan, Box::new(protocol))
     }
+
+    /// Connects, and joins the connection with another one: see [`Reactor::pipe`]. The other one is not read until this one
+    /// stands. If it can't be made, the other one is closed in order, behind what the hook of [`failed`](Self::failed)
+    /// wrote to it.
+    pub fn pipe(self, other: ConnectionId) -> ConnectionId {
+        let id = self.reactor.begin_to_connect(self.plan, Box::new(Unpiped));
+        self.reactor.pipe(other, id);
+        id
+    }
+}
+
+/// Stands on a connection for the moment until a pipe takes it over.
+struct Unpiped;
+
+impl Protocol for Unpiped {
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
 }

@@ -201,7 +201,9 @@ impl Reactor {
         let Some(rare) = self.rare(id) else { return };
         let reason = rare.reason.clone().unwrap_or(Lost::Aborted);
         if let Some(connecting) = rare.connecting.take() {
-            return self.tell_failed_connect(id, *connecting);
+            self.tell_failed_connect(id, *connecting);
+            // Of what was never made nothing is missing.
+            return self.end_pipe(id, &Lost::Done(Side::Us));
         }
         if self
             .connections
@@ -215,6 +217,7 @@ impl Reactor {
                 protocol.connection_lost(transport, &reason)
             });
         }
+        self.end_pipe(id, &reason);
     }
 
     /// A connection's name in a log line.

@@ -101,18 +101,43 @@ impl Reactor {
             connection.protocol = Some(protocol);
             return self.drop_guarded(successor);
         }
+        self.hand_over(id, successor);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.rare().unmade = true;
+        }
+        self.drop_guarded(protocol);
+        self.serve_held_soon(id);
+    }
+
+    /// Puts another protocol on a connection: at once if its own is not being called, else when that returns.
+    pub(super) fn take_over(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        self.switch_protocol(id, protocol);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if let Some(former) = connection.protocol.take() {
+            if let Some(successor) = connection.rare().successor.take() {
+                self.hand_over(id, successor);
+            }
+            self.discard(former);
+            self.serve_held_soon(id);
+        }
+    }
+
+    /// What belonged to the connection's former protocol ends, and another one takes its place.
+    fn hand_over(&mut self, id: ConnectionId, successor: Box<dyn Protocol>) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
         connection.protocol = Some(successor);
         connection.cutting = Cutting::Raw;
         let framing = std::mem::replace(&mut connection.framing, NONE);
         let rare = connection.rare();
         rare.raw_left = 0;
         rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
-        rare.unmade = true;
         let unused = self.framings.release(framing);
         self.discard(unused);
         self.cancel_timers_of(id);
-        self.drop_guarded(protocol);
-        self.serve_held_soon(id);
     }
 
     /// A panic in a connection's callback ends that connection alone.

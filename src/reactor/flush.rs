@@ -138,6 +138,25 @@ impl Reactor {
         }
     }
 
+    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many were taken: an error
+    /// is left for the flush of the rest to meet.
+    pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> usize {
+        let socket = self
+            .connections
+            .get(id)
+            .filter(|connection| connection.sends_at_once())
+            .and_then(|connection| connection.socket());
+        let Some(socket) = socket else { return 0 };
+        match self.network.write(socket, &[IoSlice::new(data)]) {
+            Ok(size) => {
+                wire::sent(id, &self.connections, data, size);
+                self.counters.bytes_out += size as u64;
+                size
+            }
+            Err(_) => 0,
+        }
+    }
+
     /// Remembers how much is left over, for the hard limit to look at in later turns.
     fn note_waiting(&mut self, id: ConnectionId) {
         let turn = self.turn;

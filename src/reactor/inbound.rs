@@ -343,6 +343,7 @@ impl Reactor {
     }
 
     pub(crate) fn switch_protocol(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        self.leave_pipe(id);
         match self.connections.get_mut(id) {
             Some(connection) if connection.is_live() => {
                 let protocol = match &self.watch {

@@ -10,6 +10,7 @@ mod early;
 mod flush;
 mod inbound;
 mod layers;
+mod pipe;
 mod read;
 mod stepper;
 mod stop;

@@ -82,9 +82,12 @@ impl Reactor {
     /// ended, or is ending, nothing is sent; that is counted.
     pub fn write(&mut self, id: ConnectionId, data: impl AsRef<[u8]>) {
         let data = data.as_ref();
-        if data.is_empty() || !self.admits_write(id) {
-            return;
+        if !data.is_empty() && self.admits_write(id) {
+            self.queue(id, data);
         }
+    }
+
+    fn queue(&mut self, id: ConnectionId, data: &[u8]) {
         if self
             .connections
             .get(id)
@@ -93,6 +96,17 @@ impl Reactor {
             self.write_through_layers(id, data);
         } else {
             self.output(id).push(data);
+        }
+    }
+
+    /// For a pipe: offers bytes to the system from where they lie, if nothing waits before them, and queues what it does
+    /// not take. Nobody's callback is under way but the pipe's own, and nobody else writes to this connection in small
+    /// pieces: there is nothing to gather.
+    pub(super) fn write_through(&mut self, id: ConnectionId, data: &[u8]) {
+        let taken = self.offer_at_once(id, data);
+        let rest = &data[taken..];
+        if !rest.is_empty() && self.takes_write(id) {
+            self.queue(id, rest);
         }
     }
 
@@ -220,6 +234,10 @@ impl Reactor {
         if self.current.is_some_and(|current| current != id) {
             self.crossed = true;
         }
+        self.takes_write(id)
+    }
+
+    fn takes_write(&mut self, id: ConnectionId) -> bool {
         let Some(connection) = self
             .connections
             .get(id)

@@ -120,11 +120,12 @@ impl World {
         };
         let mut stepper = self.lend(index);
         let outcome = act(stepper.reactor());
+        // What it was told may change what it waits for; a mere question does not.
+        let pace = self.pace_of(&mut stepper);
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
         if !matches!(machine.pace, Pace::Stopped | Pace::Frozen(_)) {
-            // What it was told changes what it waits for, so it is to have a turn to say so.
-            machine.pace = Pace::At(self.now());
+            machine.pace = pace;
         }
         outcome
     }
@@ -340,15 +341,19 @@ impl World {
         let mut stepper = self.lend(index);
         let outcome = stepper.turn(Some(Duration::ZERO));
         let pace = match outcome {
-            Ok(true) => stepper
-                .timeout()
-                .map_or(Pace::Waits, |delay| Pace::At(self.now() + delay)),
+            Ok(true) => self.pace_of(&mut stepper),
             Ok(false) => Pace::Stopped,
             Err(error) => self.fail(&format!("a reactor failed: {error}")),
         };
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
         machine.pace = pace;
+    }
+
+    fn pace_of(&self, stepper: &mut Stepper) -> Pace {
+        stepper
+            .timeout()
+            .map_or(Pace::Waits, |delay| Pace::At(self.now() + delay))
     }
 
     fn count_turn(&self) {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::rc::Rc;
 
-use ropewalk::sim::Call;
+use ropewalk::sim::{Call, Faults};
 use ropewalk::{Address, Lines, Listener};
 use socket2::SockRef;
 
@@ -150,7 +150,13 @@ fn one_fast_sender_does_not_keep_the_others_from_being_heard(world: &World) {
     });
     world.run_until("all is heard", || heard.borrow().len() == sent.len());
     let before = before.borrow().expect("the modest one is heard too");
-    assert!(before < 2 * BUFFER, "after {before} bytes of the other");
+    // With faults the one read of the modest one may find nothing yet, and its next edge comes when time moves on.
+    if world
+        .simulated()
+        .is_none_or(|world| world.faults() == Faults::None)
+    {
+        assert!(before < 2 * BUFFER, "after {before} bytes of the other");
+    }
 }
 
 fn a_quiet_connection_hears_nothing(world: &World) {
