@@ -73,6 +73,10 @@ impl Pauses {
         self.0 == 0
     }
 
+    pub(crate) fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     pub(crate) fn add(&mut self, other: Self) {
         self.0 |= other.0;
     }
@@ -129,6 +133,8 @@ pub(crate) struct Connection {
     pub(crate) full: bool,
     /// The network hinted that the peer has ended, or sends urgent data: reading goes on even after a short read.
     pub(crate) hinted: bool,
+    /// Somebody wants to know when it is idle: only then its activity is noted.
+    pub(crate) watched: bool,
     pub(crate) peer: Peer,
     /// Taken out while it is being called.
     pub(crate) protocol: Option<Box<dyn Protocol>>,
@@ -154,6 +160,7 @@ impl Connection {
             queued: false,
             full: false,
             hinted: false,
+            watched: false,
             peer,
             protocol: None,
             rare: None,

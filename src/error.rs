@@ -235,6 +235,8 @@ pub enum Deadline {
     Write,
     /// From `lose_connection` until all that was owed was handed over.
     Close,
+    /// Nothing was received for longer than [`Limits::idle`](crate::Limits::idle) allows.
+    Idle,
 }
 
 impl fmt::Display for Deadline {
@@ -244,6 +246,7 @@ impl fmt::Display for Deadline {
             Self::Handshake => "the handshake",
             Self::Write => "the peer takes nothing",
             Self::Close => "closing",
+            Self::Idle => "the peer says nothing",
         })
     }
 }

@@ -89,7 +89,7 @@ pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
 pub use group::{Group, Slow};
 pub use layer::{Layer, Up};
-pub use limits::{Limits, Overflow};
+pub use limits::{Idle, Limits, Overflow};
 pub use network::{Network, OsNetwork, Signal, Time};
 #[doc(hidden)]
 pub use protocol::Input;

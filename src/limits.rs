@@ -1,5 +1,6 @@
 //! Every default limit of the crate, with its reason. Owns the numbers; enforces nothing.
 
+use std::fmt;
 use std::time::Duration;
 
 /// What one connection may take, in bytes and in time. A listener gives its limits to all it accepts; a connection can
@@ -23,6 +24,27 @@ pub struct Limits {
     pub(crate) write: Option<Duration>,
     pub(crate) close: Option<Duration>,
     pub(crate) linger: Duration,
+    idle_reading: Option<Duration>,
+    idle_writing: Option<Duration>,
+}
+
+/// A direction of a connection in which nothing has gone over the wire for a while, see
+/// [`Protocol::idle`](crate::Protocol::idle).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Idle {
+    /// Nothing was received.
+    Reading,
+    /// Nothing was sent, and nothing waits to be.
+    Writing,
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reading => "reading",
+            Self::Writing => "writing",
+        })
+    }
 }
 
 /// What a listener does with connections beyond its limit.
@@ -53,6 +75,9 @@ impl Default for Limits {
             write: Some(Duration::from_secs(60)),
             close: Some(Duration::from_secs(10)),
             linger: Duration::from_secs(5),
+            // How long a silence means something only the protocol can know.
+            idle_reading: None,
+            idle_writing: None,
         }
     }
 }
@@ -71,6 +96,8 @@ impl Limits {
             write: None,
             close: None,
             linger: Duration::from_secs(5),
+            idle_reading: None,
+            idle_writing: None,
         }
     }
 
@@ -138,6 +165,24 @@ impl Limits {
     pub fn linger(mut self, within: Duration) -> Self {
         self.linger = within;
         self
+    }
+
+    /// After how long without anything received, or anything sent, [`Protocol::idle`](crate::Protocol::idle) is told.
+    /// Default: never; zero means never too. A connection can change its own with
+    /// [`Transport::set_idle`](crate::Transport::set_idle).
+    pub fn idle(mut self, which: Idle, after: impl Into<Option<Duration>>) -> Self {
+        match which {
+            Idle::Reading => self.idle_reading = after.into(),
+            Idle::Writing => self.idle_writing = after.into(),
+        }
+        self
+    }
+
+    pub(crate) fn idle_after(&self, which: Idle) -> Option<Duration> {
+        match which {
+            Idle::Reading => self.idle_reading,
+            Idle::Writing => self.idle_writing,
+        }
     }
 }
 

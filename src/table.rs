@@ -21,6 +21,11 @@ pub struct ConnectionId {
 const LISTENER: u64 = 1 << 31;
 
 impl ConnectionId {
+    /// Its place in the table, which others have had and will have.
+    pub(crate) fn place(self) -> usize {
+        self.index as usize
+    }
+
     pub(crate) fn token(self) -> Token {
         Token(u64::from(self.serial) << 32 | u64::from(self.index))
     }

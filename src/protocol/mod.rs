@@ -9,6 +9,7 @@ use std::fmt;
 use crate::address::Address;
 use crate::error::{FrameError, Lost};
 use crate::framing::Lines;
+use crate::limits::Idle;
 use crate::transport::Transport;
 
 pub use frames::Input;
@@ -76,6 +77,47 @@ pub trait Protocol: Any {
     /// The low mark was reached again, after a `pause_writing`. What the default `pause_writing` did has been undone.
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         let _ = transport;
+    }
+
+    /// Nothing was received, or nothing sent, for as long as [`Limits::idle`](crate::Limits::idle) or
+    /// [`Transport::set_idle`] says; told again after each further such time, until something is. By default a connection
+    /// that is [`Idle::Reading`] is closed, as [`TimedOut`](Lost::TimedOut), and one that is [`Idle::Writing`] goes on.
+    ///
+    /// What counts is the wire: bytes of layers as well, and half a frame. What has arrived by then is delivered first, so
+    /// a peer that speaks at the last moment is not idle. The time runs from `connection_made`, and also while reading is
+    /// paused by [`pause_reading`](Transport::pause_reading); not while it is paused by default because the peer
+    /// is behind with our replies. Unsent bytes are not silence: a peer that takes none of them is up to
+    /// [`Limits::write`](crate::Limits::write). After the peer's end, or ours, that direction is not idle but over.
+    ///
+    /// A heartbeat, and the end of those that have none:
+    /// ```
+    /// use std::time::Duration;
+    /// use ropewalk::{Idle, LineReceiver, Transport};
+    ///
+    /// struct Session;
+    ///
+    /// impl LineReceiver for Session {
+    ///     fn connection_made(&mut self, transport: &mut Transport<'_>) {
+    ///         transport.set_idle(Idle::Writing, Duration::from_secs(20));
+    ///         transport.set_idle(Idle::Reading, Duration::from_secs(60));
+    ///     }
+    ///     fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+    ///         match which {
+    ///             Idle::Writing => transport.send("ping"),
+    ///             Idle::Reading => transport.lose_connection(),
+    ///         }
+    ///     }
+    ///     fn line_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    /// }
+    ///
+    /// let mut wire = ropewalk::testing::connect(Session);
+    /// wire.advance(Duration::from_secs(40)).sent("ping\r\nping\r\n");
+    /// wire.receives("pong\r\n").advance(Duration::from_secs(59)).sent("ping\r\nping\r\n");
+    /// wire.advance(Duration::from_secs(1));
+    /// assert!(wire.is_closed());
+    /// ```
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        transport.lose_if_silent(which);
     }
 
     /// The reactor stops: time to say goodbye. A protocol that does not lose its connection here may go on until the
@@ -180,6 +222,11 @@ pub trait LineReceiver: Any {
         let _ = transport;
     }
 
+    /// See [`Protocol::idle`].
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        transport.lose_if_silent(which);
+    }
+
     /// See [`Protocol::stopping`].
     fn stopping(&mut self, transport: &mut Transport<'_>) {
         transport.lose_connection();
@@ -222,6 +269,10 @@ impl<L: LineReceiver> Protocol for L {
         LineReceiver::resume_writing(self, transport);
     }
 
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        LineReceiver::idle(self, transport, which);
+    }
+
     fn stopping(&mut self, transport: &mut Transport<'_>) {
         LineReceiver::stopping(self, transport);
     }
@@ -258,6 +309,10 @@ impl Protocol for Box<dyn Protocol> {
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         (**self).resume_writing(transport);
+    }
+
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        (**self).idle(transport, which);
     }
 
     fn stopping(&mut self, transport: &mut Transport<'_>) {

@@ -231,6 +231,7 @@ impl Reactor {
     fn bury(&mut self, id: ConnectionId) {
         self.cancel_timers_of(id);
         self.set_deadline(id, None);
+        self.unwatch(id);
         self.release_output(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;

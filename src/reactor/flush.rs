@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IoSlice};
 
 use crate::connection::{NONE, Pauses, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
-use crate::limits::WRITE_BUDGET;
+use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, SocketId, Time};
 use crate::table::ConnectionId;
 
@@ -64,6 +64,9 @@ impl Reactor {
             self.note_waiting(id);
             return;
         };
+        if connection.watched && connection.out != NONE {
+            self.note_activity(id, Idle::Writing);
+        }
         loop {
             let place = match self.connections.get(id) {
                 Some(connection) if connection.out != NONE => connection.out as usize,

@@ -7,7 +7,7 @@ use crate::connection::{Cutting, NONE, Pauses, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, Tail};
 use crate::layer::Kind;
-use crate::limits::ALLOWANCE;
+use crate::limits::{ALLOWANCE, Idle};
 use crate::network::Farewell;
 use crate::protocol::{Held, Input, Mode, Protocol, Refusal};
 use crate::table::ConnectionId;
@@ -227,8 +227,12 @@ impl Reactor {
             return;
         }
         connection.pauses.remove(who);
+        let silenced = connection.watched && who == Pauses::PRESSURE;
         if connection.pauses.is_empty() && connection.phase == Phase::Open {
             self.queue_ready(id);
+        }
+        if silenced {
+            self.note_activity(id, Idle::Reading);
         }
     }
 

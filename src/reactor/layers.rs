@@ -316,6 +316,7 @@ impl Reactor {
             self.calls.extend(calls.into_iter().map(Call::Protocol));
         }
         self.tidy(id);
+        self.watch_as_limited(id);
         self.dispatch(id, |protocol, transport| {
             protocol.connection_made(transport)
         });

@@ -8,6 +8,7 @@ mod connect;
 mod dispatch;
 mod early;
 mod flush;
+mod idle;
 mod inbound;
 mod layers;
 mod pipe;
@@ -51,6 +52,7 @@ pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
 use dispatch::{Call, ProtocolCall};
 pub(crate) use early::Early;
+use idle::Watches;
 pub use stepper::{Stepper, run};
 pub use stop::Report;
 use stop::Running;
@@ -89,6 +91,7 @@ pub struct Reactor {
     timers: Timers<Timed>,
     due: Vec<TimerId>,
     calls: VecDeque<Call>,
+    watches: Watches,
     lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
     next_lookup: u64,
     /// To be flushed: each once, as its entry is marked.
@@ -179,6 +182,7 @@ impl Reactor {
             timers: Timers::new(),
             due: Vec::new(),
             calls: VecDeque::new(),
+            watches: Watches::default(),
             lookups: std::collections::BTreeMap::new(),
             next_lookup: 0,
             dirty: Vec::new(),

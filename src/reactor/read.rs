@@ -3,9 +3,9 @@
 
 use std::io::ErrorKind;
 
-use crate::connection::{Phase, Reading, Writing};
+use crate::connection::{Connection, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
-use crate::limits::{LINGER_BYTES, READ_BUDGET};
+use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
 use crate::table::ConnectionId;
 
@@ -77,7 +77,7 @@ impl Reactor {
         }
     }
 
-    fn read(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+    pub(super) fn read(&mut self, id: ConnectionId, buffer: &mut [u8]) {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
@@ -88,22 +88,23 @@ impl Reactor {
         }
     }
 
-    /// The socket, if the connection wants to be read now, and whether its end was hinted at.
-    fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, bool)> {
+    /// The connection and its socket, if it wants to be read now.
+    fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, &Connection)> {
         let connection = self.connections.get(id)?;
         let wants = connection.reading == Reading::Open
             && (connection.phase == Phase::Opening
                 || connection.phase == Phase::Open
                     && connection.pauses.is_empty()
                     && !connection.full);
-        Some((connection.socket().filter(|_| wants)?, connection.hinted))
+        Some((connection.socket().filter(|_| wants)?, connection))
     }
 
     /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is
     /// queued, as an edge-triggered network will not tell of the rest.
     fn read_fairly(&mut self, id: ConnectionId, buffer: &mut [u8]) {
         let mut budget = READ_BUDGET;
-        while let Some((socket, hinted)) = self.wants_read(id) {
+        while let Some((socket, connection)) = self.wants_read(id) {
+            let (hinted, watched) = (connection.hinted, connection.watched);
             if budget == 0 {
                 return self.queue_ready(id);
             }
@@ -124,6 +125,9 @@ impl Reactor {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
             };
+            if watched {
+                self.note_activity(id, Idle::Reading);
+            }
             if drained && !hinted {
                 break;
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::limits::TIMER_BUDGET;
+use crate::limits::{Idle, TIMER_BUDGET};
 use crate::network::Time;
 use crate::protocol::Protocol;
 use crate::table::{ConnectionId, ListenerId};
@@ -22,6 +22,8 @@ pub(super) enum Timed {
     Phase(ConnectionId),
     /// The deadline of a peer that takes nothing.
     Stall(ConnectionId),
+    /// A connection may have been idle for long enough.
+    Idle(ConnectionId, Idle),
     /// A listener that had no descriptor tries again.
     Accept(ListenerId),
     /// The reactor waited long enough for its connections.
@@ -234,6 +236,7 @@ impl Reactor {
             Timed::ProtocolCall(call) => self.make(super::Call::Protocol(call)),
             Timed::Phase(id) => self.phase_timed_out(id),
             Timed::Stall(id) => self.check_stall(id),
+            Timed::Idle(id, which) => self.look_at_silence(id, which),
             Timed::Accept(id) => self.queue_listener(id),
             Timed::Stop => self.cut_off_all(),
             Timed::Every(..) | Timed::ProtocolEvery(..) => {}

@@ -42,6 +42,7 @@ impl Turn {
         // 3.
         self.serve_batch(reactor);
         self.serve_queued(reactor);
+        reactor.tell_idle(&mut self.buffer);
         // 4.
         reactor.make_calls();
         // 5.

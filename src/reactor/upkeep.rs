@@ -36,6 +36,7 @@ impl Reactor {
     pub(crate) fn set_limits(&mut self, id: ConnectionId, limits: Limits) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.rare().limits = Some(Box::new(limits));
+            self.watch_as_limited(id);
         }
     }
 

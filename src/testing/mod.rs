@@ -247,7 +247,7 @@ impl<P: Protocol> Wire<P> {
     }
 
     /// What the protocol was told, one line a callback: `made`, `data "..."`, `frame "..."`, `refused ...`, `eof`, `pause`
-    /// and `resume` (of writing), `stopping`, `lost ...`. Bytes are escaped, and shortened beyond sixty. It goes on with the
+    /// and `resume` (of writing), `idle reading`, `idle writing`, `stopping`, `lost ...`. Bytes are escaped, and shortened beyond sixty. It goes on with the
     /// protocols that take over by [`switch_protocol`](Transport::switch_protocol).
     #[track_caller]
     pub fn callbacks(&mut self) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use crate::error::{FrameError, Lost};
+use crate::limits::Idle;
 use crate::protocol::{Protocol, Refusal};
 use crate::transport::Transport;
 
@@ -79,6 +80,11 @@ impl<P: Protocol> Protocol for Watched<P> {
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
         self.log.borrow_mut().word("resume");
         self.protocol.resume_writing(transport);
+    }
+
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        self.log.borrow_mut().word(format!("idle {which}"));
+        self.protocol.idle(transport, which);
     }
 
     fn stopping(&mut self, transport: &mut Transport<'_>) {

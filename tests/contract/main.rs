@@ -27,6 +27,7 @@ mod forwarding;
 mod from_callbacks;
 mod half_closing;
 mod handles;
+mod idle;
 mod listening;
 mod panics;
 mod panics_of_layers;

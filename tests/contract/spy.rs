@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ropewalk::{Lost, Protocol, Transport};
+use ropewalk::{Idle, Lost, Protocol, Transport};
 
 /// What was heard, in order. Clones are the same log.
 #[derive(Clone, Default, Debug)]
@@ -55,6 +55,7 @@ pub(crate) struct Spy {
     eof: Option<Act<()>>,
     pause: Option<Act<()>>,
     resume: Option<Act<()>>,
+    idle: Option<Act<Idle>>,
     stopping: Option<Act<()>>,
     lost: Option<OnLost>,
 }
@@ -69,6 +70,7 @@ impl Spy {
             eof: None,
             pause: None,
             resume: None,
+            idle: None,
             stopping: None,
             lost: None,
         }
@@ -106,6 +108,12 @@ impl Spy {
 
     pub(crate) fn resume(mut self, mut act: impl FnMut(&mut Transport<'_>) + 'static) -> Self {
         self.resume = Some(Box::new(move |transport, ()| act(transport)));
+        self
+    }
+
+    /// By default it only notes it.
+    pub(crate) fn idle(mut self, act: impl FnMut(&mut Transport<'_>, Idle) + 'static) -> Self {
+        self.idle = Some(Box::new(act));
         self
     }
 
@@ -157,6 +165,13 @@ impl Protocol for Spy {
         match &mut self.resume {
             Some(act) => act(transport, ()),
             None => ByDefault.resume_writing(transport),
+        }
+    }
+
+    fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
+        self.log.note(format!("idle {which}"));
+        if let Some(act) = &mut self.idle {
+            act(transport, which);
         }
     }
 
