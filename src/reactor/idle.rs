@@ -214,8 +214,11 @@ impl Reactor {
             .filter(|connection| connection.phase == Phase::Open)?;
         match which {
             Idle::Reading if connection.reading == Reading::Ended => None,
-            // The silence is ours: who is behind with our replies is not asked to say more.
-            Idle::Reading => Some(connection.pauses.contains(Pauses::PRESSURE)),
+            // The silence is ours: who is behind with our replies, or in a pipe that is full, is not asked to say more.
+            Idle::Reading => Some(
+                connection.pauses.contains(Pauses::PRESSURE)
+                    || connection.pauses.contains(Pauses::PIPED),
+            ),
             Idle::Writing if connection.writing != Writing::Open => None,
             Idle::Writing => Some(self.unsent(id) != Some(0)),
         }
