@@ -70,6 +70,7 @@ mod forward;
 mod group;
 mod limits;
 mod log_limit;
+mod looping_call;
 mod outbound;
 mod protocol;
 mod reactor;
@@ -90,6 +91,7 @@ pub use framing::{Framing, Lines, UnfinishedLine};
 pub use group::{Group, Slow};
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
+pub use looping_call::{Beat, Hold, LoopingCall};
 pub use network::{Network, OsNetwork, Signal, Time};
 #[doc(hidden)]
 pub use protocol::Input;

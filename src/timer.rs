@@ -105,7 +105,6 @@ impl<A> Timers<A> {
         self.heap.first().map(|entry| entry.key.deadline)
     }
 
-    #[cfg(test)]
     pub(crate) fn contains(&self, id: TimerId) -> bool {
         self.slot(id).is_some()
     }

@@ -13,7 +13,7 @@ use crate::framing::{Framing, FramingKind};
 use crate::layer::Layer;
 use crate::limits::{ALLOWANCE, Limits};
 use crate::network::Time;
-use crate::protocol::{Mode, Protocol, downcast};
+use crate::protocol::{Mode, Protocol};
 use crate::reactor::Reactor;
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
@@ -297,14 +297,7 @@ impl<'a> Transport<'a> {
         interval: Duration,
         mut call: impl FnMut(&mut P, &mut Transport<'_>) + 'static,
     ) -> TimerId {
-        self.reactor.call_protocol_every(
-            self.id,
-            interval,
-            Box::new(move |protocol: &mut dyn Protocol, transport: &mut Transport<'_>| match downcast::<P>(protocol) {
-                Some(this) => call(this, transport),
-                None => transport.reactor.misdirected::<P>(transport.id),
-            }),
-        )
+        self.call_every_with_count(interval, move |this, transport, _| call(this, transport))
     }
 
     /// Cancels a timer; `false` if it is over.

@@ -56,6 +56,7 @@ use idle::Watches;
 pub use stepper::{Stepper, run};
 pub use stop::Report;
 use stop::Running;
+pub(crate) use timed::RepeatedCall;
 use timed::Timed;
 use write::Unsent;
 pub(crate) use write::encode;

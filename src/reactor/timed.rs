@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::limits::{Idle, TIMER_BUDGET};
 use crate::network::Time;
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, downcast};
 use crate::table::{ConnectionId, ListenerId};
 use crate::timer::{Cancelled, TimerId};
 use crate::transport::Transport;
@@ -15,9 +15,9 @@ use super::dispatch::ProtocolCall;
 /// What is done when a timer is due.
 pub(super) enum Timed {
     Call(Box<dyn FnOnce(&mut Reactor)>),
-    Every(Pace, Box<dyn FnMut(&mut Reactor)>),
+    Every(Duration, Repeated),
     ProtocolCall(ProtocolCall),
-    ProtocolEvery(Pace, ConnectionId, u32, RepeatedCall),
+    ProtocolEvery(Duration, ConnectionId, u32, RepeatedCall),
     /// The deadline of a connection's phase.
     Phase(ConnectionId),
     /// The deadline of a peer that takes nothing.
@@ -30,33 +30,34 @@ pub(super) enum Timed {
     Stop,
 }
 
-pub(super) type RepeatedCall = Box<dyn FnMut(&mut dyn Protocol, &mut Transport<'_>)>;
+/// What a repeated call is called with, besides its protocol if it has one: how many beats it stands for.
+type Repeated = Box<dyn FnMut(&mut Reactor, u64)>;
+pub(crate) type RepeatedCall = Box<dyn FnMut(&mut dyn Protocol, &mut Transport<'_>, u64)>;
 
-/// The beat of a repeated call.
+/// Where a repeated call stands in its beat when it is made.
 #[derive(Clone, Copy)]
-pub(super) struct Pace {
-    interval: Duration,
-    due: Time,
+struct Beats {
+    /// How many have come since the last call, with the one that was due; the others were missed.
+    count: u64,
+    /// The next one, after now.
+    next: Time,
 }
 
-impl Pace {
-    /// The same interval, counted from a beat that may have been moved.
-    fn at(self, due: Time) -> Self {
-        Self { due, ..self }
-    }
-
-    /// The next beat after `now`. Beats that were missed are skipped: a loop that was held up does not catch up in a burst.
-    fn next(self, now: Time) -> Self {
-        let interval = self.interval.as_nanos();
-        let late = now.since(self.due).as_nanos();
-        let due = match late.checked_div(interval) {
-            Some(missed) => {
-                let ahead = (missed + 1).saturating_mul(interval);
-                self.due + Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX))
-            }
-            None => now,
+impl Beats {
+    /// A loop that was held up does not catch up in a burst: what was missed is counted, and the beat goes on.
+    fn at(now: Time, due: Time, interval: Duration) -> Self {
+        let late = now.since(due).as_nanos();
+        let Some(missed) = late.checked_div(interval.as_nanos()) else {
+            return Self {
+                count: 1,
+                next: now,
+            };
         };
-        Self { due, ..self }
+        let ahead = (missed + 1).saturating_mul(interval.as_nanos());
+        Self {
+            count: u64::try_from(missed + 1).unwrap_or(u64::MAX),
+            next: due + Duration::from_nanos(u64::try_from(ahead).unwrap_or(u64::MAX)),
+        }
     }
 }
 
@@ -77,14 +78,30 @@ impl Reactor {
     pub fn call_every(
         &mut self,
         interval: Duration,
-        call: impl FnMut(&mut Self) + 'static,
+        mut call: impl FnMut(&mut Self) + 'static,
     ) -> TimerId {
-        let pace = Pace {
-            interval,
-            due: self.now + interval,
-        };
-        self.timers
-            .arm(pace.due, Timed::Every(pace, Box::new(call)))
+        self.call_every_with_count(interval, move |reactor, _| call(reactor))
+    }
+
+    /// Like [`call_every`](Self::call_every), and tells the call how many intervals have passed since the one before: 1,
+    /// and more if some were missed, because the loop was held up or the machine stood still. With an interval of zero
+    /// it is always 1.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # fn setup(reactor: &mut ropewalk::Reactor) {
+    /// let mut position = 0;
+    /// // A step for each interval, though they be made in one call.
+    /// reactor.call_every_with_count(Duration::from_millis(50), move |_, count| position += 3 * count);
+    /// # }
+    /// ```
+    pub fn call_every_with_count(
+        &mut self,
+        interval: Duration,
+        call: impl FnMut(&mut Self, u64) + 'static,
+    ) -> TimerId {
+        let timed = Timed::Every(interval, Box::new(call));
+        self.timers.arm(self.now + interval, timed)
     }
 
     pub(crate) fn call_protocol_later<P: Protocol>(
@@ -105,17 +122,14 @@ impl Reactor {
         interval: Duration,
         call: RepeatedCall,
     ) -> TimerId {
-        let pace = Pace {
-            interval,
-            due: self.now + interval,
-        };
         let serial = self
             .connections
             .get(id)
             .map_or(0, |connection| connection.protocol_serial());
-        let timer = self
-            .timers
-            .arm(pace.due, Timed::ProtocolEvery(pace, id, serial, call));
+        let timer = self.timers.arm(
+            self.now + interval,
+            Timed::ProtocolEvery(interval, id, serial, call),
+        );
         self.own_timer(id, timer);
         timer
     }
@@ -150,6 +164,11 @@ impl Reactor {
     /// When a timer will fire; `None` if it is over, or running now.
     pub fn due(&self, timer: TimerId) -> Option<Time> {
         self.timers.deadline(timer)
+    }
+
+    /// Whether a timer will fire, or is running and was not cancelled.
+    pub(crate) fn is_armed(&self, timer: TimerId) -> bool {
+        self.timers.contains(timer)
     }
 
     fn disown(&mut self, timed: &Timed, timer: TimerId) {
@@ -187,9 +206,9 @@ impl Reactor {
         let mut due = std::mem::take(&mut self.due);
         self.timers.collect_due(self.now, TIMER_BUDGET, &mut due);
         for timer in due.drain(..) {
-            let deadline = self.timers.deadline(timer).unwrap_or(self.now);
+            let at = self.timers.deadline(timer).unwrap_or(self.now);
             if let Some(timed) = self.timers.begin(timer) {
-                self.fire(timer, deadline, timed);
+                self.fire(timer, at, timed);
             }
         }
         self.due = due;
@@ -197,16 +216,19 @@ impl Reactor {
 
     fn fire(&mut self, timer: TimerId, due: Time, timed: Timed) {
         match timed {
-            Timed::Every(pace, mut call) => {
-                self.guarded("a repeated call", &mut *call);
-                self.go_on(timer, pace.at(due), |pace| Timed::Every(pace, call));
+            Timed::Every(interval, mut call) => {
+                let beats = Beats::at(self.now, due, interval);
+                self.guarded("a repeated call", |reactor| call(reactor, beats.count));
+                self.go_on(timer, beats.next, Timed::Every(interval, call));
             }
-            Timed::ProtocolEvery(pace, id, serial, mut call) => {
+            Timed::ProtocolEvery(interval, id, serial, mut call) => {
                 if self.hears(id, serial) {
-                    self.dispatch(id, &mut *call);
-                    self.go_on(timer, pace.at(due), |pace| {
-                        Timed::ProtocolEvery(pace, id, serial, call)
+                    let beats = Beats::at(self.now, due, interval);
+                    self.dispatch(id, |protocol, transport| {
+                        call(protocol, transport, beats.count)
                     });
+                    let again = Timed::ProtocolEvery(interval, id, serial, call);
+                    self.go_on(timer, beats.next, again);
                 } else {
                     self.counters.stale_calls += 1;
                     self.timers.finish(timer);
@@ -221,9 +243,8 @@ impl Reactor {
         }
     }
 
-    fn go_on(&mut self, timer: TimerId, pace: Pace, again: impl FnOnce(Pace) -> Timed) {
-        let pace = pace.next(self.now);
-        if let Err(cancelled) = self.timers.rearm(timer, pace.due, again(pace)) {
+    fn go_on(&mut self, timer: TimerId, next: Time, again: Timed) {
+        if let Err(cancelled) = self.timers.rearm(timer, next, again) {
             self.discard(cancelled);
         }
     }
@@ -241,5 +262,25 @@ impl Reactor {
             Timed::Stop => self.cut_off_all(),
             Timed::Every(..) | Timed::ProtocolEvery(..) => {}
         }
+    }
+}
+
+impl Transport<'_> {
+    /// Like [`call_every`](Self::call_every), and tells the call how many intervals have passed since the one before, see
+    /// [`Reactor::call_every_with_count`].
+    pub fn call_every_with_count<P: Protocol>(
+        &mut self,
+        interval: Duration,
+        mut call: impl FnMut(&mut P, &mut Transport<'_>, u64) + 'static,
+    ) -> TimerId {
+        let id = self.id();
+        let call: RepeatedCall =
+            Box::new(
+                move |protocol, transport, count| match downcast::<P>(protocol) {
+                    Some(this) => call(this, transport, count),
+                    None => transport.reactor().misdirected::<P>(id),
+                },
+            );
+        self.reactor().call_protocol_every(id, interval, call)
     }
 }

@@ -40,6 +40,7 @@ mod reading;
 mod reasons;
 mod reentrancy;
 mod refused_at_the_stop;
+mod repeating;
 mod stopping;
 mod timers;
 mod writing;
