@@ -10,8 +10,8 @@ mod common;
 use std::process::ExitCode;
 
 use ropewalk::{
-    ConnectionId, Group, Limits, LineReceiver, Lines, Lost, Protocol, ServerEndpoint, Transport,
-    UnfinishedLine,
+    ConnectionId, Group, Limits, LineReceiver, Lines, Listen, Listener, Lost, Protocol,
+    ServerEndpoint, Transport, UnfinishedLine,
 };
 
 const HELP: &str = "
@@ -76,10 +76,26 @@ impl LineReceiver for Speaker {
 }
 
 #[derive(Clone, Copy)]
-enum Mode {
+pub(crate) enum Mode {
     Echo,
     Lines,
     Chat,
+}
+
+impl Mode {
+    pub(crate) fn serve(self, listen: Listen<'_>) -> ropewalk::Result<Listener> {
+        match self {
+            Self::Echo => listen.serve(|_peer| Echo),
+            Self::Lines => listen.serve(|_peer| EchoLines),
+            Self::Chat => {
+                let room = Group::new();
+                // A benchmark's reader may fall behind for a moment, and a lost connection would spoil its numbers.
+                listen
+                    .limits(Limits::default().unsent(64 << 20))
+                    .serve(move |_peer| Speaker { room: room.clone() })
+            }
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -87,18 +103,7 @@ fn main() -> ExitCode {
         Ok(read) => read,
         Err(code) => return code,
     };
-    let everybody = Group::new();
-    common::run(&[endpoint], |listen| match mode {
-        Mode::Echo => listen.serve(|_peer| Echo),
-        Mode::Lines => listen.serve(|_peer| EchoLines),
-        Mode::Chat => {
-            let room = everybody.clone();
-            // A benchmark's reader may fall behind for a moment, and a lost connection would spoil its numbers.
-            listen
-                .limits(Limits::default().unsent(64 << 20))
-                .serve(move |_peer| Speaker { room: room.clone() })
-        }
-    })
+    common::run(&[endpoint], |listen| mode.serve(listen))
 }
 
 fn read(arguments: &[String]) -> Result<(Mode, ServerEndpoint), ExitCode> {

@@ -1,0 +1,48 @@
+//! The clients: what they send, and that they get it back to the last byte. Owns the clients' sockets; measures nothing but
+//! what only a client sees.
+
+pub(crate) mod exchange;
+pub(crate) mod text;
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
+
+/// What a round of load came to.
+#[derive(Default)]
+pub(crate) struct Round {
+    /// What was asked for and done: messages, lines, deliveries, connections, streams.
+    pub(crate) operations: u64,
+    /// From sending to each delivery.
+    pub(crate) latencies: Vec<Duration>,
+}
+
+/// Clients of one server, connected for as long as they live.
+pub(crate) trait Load {
+    /// Works until `end`, then until all that was sent has come back.
+    fn round(&mut self, end: Instant) -> Round;
+}
+
+/// How long a reply may take before the benchmark gives up: a lost one never comes.
+pub(crate) const PATIENCE: rustix::time::Timespec = rustix::time::Timespec {
+    tv_sec: 20,
+    tv_nsec: 0,
+};
+
+/// A connection to the server, non-blocking from here on.
+pub(crate) fn connect(port: u16) -> OwnedFd {
+    let socket = net::socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )
+    .expect("the system has sockets");
+    net::sockopt::set_tcp_nodelay(&socket, true).expect("TCP has this option");
+    net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
+        .expect("the server listens");
+    rustix::io::ioctl_fionbio(&socket, true).expect("sockets can be non-blocking");
+    socket
+}

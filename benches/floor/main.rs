@@ -1,0 +1,38 @@
+//! What ropewalk costs beside a bare epoll loop: `cargo bench --bench floor -- [MODE…] [--seconds N] [--peers A,B] [--smoke]`.
+//!
+//! The servers are this same program started again, on one core, the clients on another. Rounds are short and the servers
+//! take turns in alternating order; a round's processor time for an operation is compared with the baseline's in the same
+//! turn. `epoll` is the baseline, `control` is the baseline a second time: what its ratio differs from 1 is noise.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a benchmark is about the machine's own time"
+)]
+
+#[path = "../../examples/bench_server.rs"]
+#[expect(dead_code, reason = "its command line is not used here")]
+mod bench_server;
+mod epoll;
+mod load;
+mod machine;
+mod measure;
+mod modes;
+mod options;
+mod peers;
+mod server;
+mod service;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    machine::raise_descriptor_limit();
+    match arguments.split_first() {
+        Some((first, rest)) if first == server::SERVE => server::main(rest),
+        _ => match options::Options::read(&arguments) {
+            Ok(options) => measure::run(&options),
+            Err(what) => {
+                eprintln!("{what}");
+                std::process::exit(2);
+            }
+        },
+    }
+}

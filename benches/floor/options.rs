@@ -1,0 +1,71 @@
+//! The command line. Owns its words and defaults.
+
+use std::time::Duration;
+
+use crate::modes::{MODES, Mode};
+use crate::peers::{BASELINE, PEERS};
+
+pub(crate) struct Options {
+    pub(crate) modes: Vec<&'static Mode>,
+    /// For each mode, all peers together.
+    pub(crate) time: Duration,
+    pub(crate) round: Duration,
+    pub(crate) peers: Vec<&'static str>,
+}
+
+impl Options {
+    pub(crate) fn read(arguments: &[String]) -> Result<Self, String> {
+        let mut read = Self {
+            modes: Vec::new(),
+            time: Duration::from_secs(24),
+            round: Duration::from_millis(300),
+            peers: PEERS.to_vec(),
+        };
+        let mut words = arguments.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            match word {
+                // What cargo says to every benchmark.
+                "--bench" => {}
+                "--smoke" => {
+                    read.round = Duration::from_millis(20);
+                    read.time = Duration::ZERO;
+                }
+                "--seconds" => {
+                    let seconds = words.next().and_then(|word| word.parse().ok());
+                    read.time =
+                        Duration::from_secs(seconds.ok_or("expected seconds after --seconds")?);
+                }
+                "--peers" => read.peers = peers(words.next().unwrap_or_default())?,
+                name => read.modes.push(mode(name)?),
+            }
+        }
+        if read.modes.is_empty() {
+            read.modes = MODES.iter().collect();
+        }
+        Ok(read)
+    }
+}
+
+fn mode(name: &str) -> Result<&'static Mode, String> {
+    MODES.iter().find(|mode| mode.name == name).ok_or_else(|| {
+        let names: Vec<&str> = MODES.iter().map(|mode| mode.name).collect();
+        format!(
+            "expected a mode ({}) in place of {name:?}",
+            names.join(", ")
+        )
+    })
+}
+
+/// The baseline is always among them, and first.
+fn peers(names: &str) -> Result<Vec<&'static str>, String> {
+    let mut peers = vec![BASELINE];
+    for name in names.split(',').filter(|name| *name != BASELINE) {
+        let peer = PEERS.iter().find(|peer| **peer == name);
+        peers.push(
+            peer.ok_or_else(|| {
+                format!("expected peers ({}) in place of {name:?}", PEERS.join(","))
+            })?,
+        );
+    }
+    Ok(peers)
+}
