@@ -228,7 +228,7 @@ impl Server {
                 }
                 connection.reply(reply, &mut self.sends)
             }
-            Service::Chat => self.say(place, size),
+            Service::Chat | Service::Room(_) => self.say(place, size),
         }
     }
 

@@ -12,15 +12,20 @@
 #[path = "../../examples/bench_server.rs"]
 #[expect(dead_code, reason = "its command line is not used here")]
 mod bench_server;
+mod counted;
 mod epoll;
+mod idle;
 mod load;
 mod machine;
 mod measure;
 mod modes;
 mod options;
 mod peers;
+mod report;
+mod room;
 mod server;
 mod service;
+mod silent;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -28,11 +33,21 @@ fn main() {
     match arguments.split_first() {
         Some((first, rest)) if first == server::SERVE => server::main(rest),
         _ => match options::Options::read(&arguments) {
-            Ok(options) => measure::run(&options),
+            Ok(options) => run(&options),
             Err(what) => {
                 eprintln!("{what}");
                 std::process::exit(2);
             }
         },
+    }
+}
+
+fn run(options: &options::Options) {
+    let (load, server) = machine::cores();
+    machine::pin(load);
+    let round = options.round;
+    println!("clients on core {load}, servers on core {server}, rounds of {round:?}");
+    for mode in &options.modes {
+        mode.run(options, server);
     }
 }

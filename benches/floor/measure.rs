@@ -1,107 +1,84 @@
-//! Measuring: rounds by turns, and what they come to. Owns the order of rounds and the arithmetic.
+//! Measuring: rounds by turns. Owns the order of rounds, and which process serves them.
 
 use crate::load::{Load, Round};
 use crate::machine;
-use crate::modes::Mode;
+use crate::modes::Work;
 use crate::options::Options;
 use crate::peers::Peer;
+use crate::report::{Figures, quantile};
 
 /// New processes so many times in a mode: how one happens to lie in memory is worth a per cent.
 const GENERATIONS: usize = 4;
 
-/// What a peer's rounds came to, in the order they were run.
-#[derive(Default)]
-struct Figures {
-    /// Nanoseconds of processor time an operation.
-    costs: Vec<f64>,
-    operations: u64,
-    sends: u64,
+/// A server and its clients.
+struct Pair {
+    peer: Peer,
+    load: Box<dyn Load>,
 }
 
-pub(crate) fn run(options: &Options) {
-    let (load, server) = machine::cores();
-    machine::pin(load);
-    println!(
-        "clients on core {load}, servers on core {server}, rounds of {:?}",
-        options.round
-    );
-    for mode in &options.modes {
-        let figures = measure(mode, options, server);
-        print(mode, options, &figures);
-    }
-}
-
-fn measure(mode: &Mode, options: &Options, core: usize) -> Vec<Figures> {
-    let peers = options.peers.len();
+pub(crate) fn run(name: &str, work: &Work, options: &Options, core: usize) {
     let mut figures: Vec<Figures> = options.peers.iter().map(|_| Figures::default()).collect();
-    let turns = options.time.as_nanos() / options.round.as_nanos() / (peers * GENERATIONS) as u128;
-    let generations = if turns == 0 { 1 } else { GENERATIONS };
+    let rounds = options.time.as_nanos() / options.round.as_nanos();
+    let (generations, turns) = if options.smoke {
+        (1, 1)
+    } else {
+        let turns = rounds as usize / (options.peers.len() * GENERATIONS);
+        (GENERATIONS, turns.max(1))
+    };
     for _ in 0..generations {
-        let mut running: Vec<(Peer, Box<dyn Load>)> = options
-            .peers
-            .iter()
-            .map(|name| {
-                let peer = Peer::start(name, mode.service, core);
-                let load = (mode.load)(peer.port);
-                (peer, load)
-            })
-            .collect();
-        for ((_, load), figures) in running.iter_mut().zip(&mut figures) {
-            let warm = load.round(machine::now() + options.round / 2);
-            figures.operations += warm.operations;
-        }
-        for turn in 0..turns.max(1) {
-            for place in 0..peers {
-                let place = if turn % 2 == 0 {
-                    place
-                } else {
-                    peers - 1 - place
-                };
-                let (peer, load) = &mut running[place];
-                figures[place].add(peer, load.as_mut(), options);
-            }
-        }
-        for ((peer, load), figures) in running.into_iter().zip(&mut figures) {
-            drop(load);
-            figures.sends += peer.end();
-        }
+        live(work, options, core, turns, &mut figures);
     }
-    figures
-}
-
-impl Figures {
-    fn add(&mut self, peer: &Peer, load: &mut dyn Load, options: &Options) {
-        let before = peer.processor_time();
-        let Round { operations, .. } = load.round(machine::now() + options.round);
-        let cost = peer.processor_time() - before;
-        self.costs.push(cost as f64 / operations as f64);
-        self.operations += operations;
-    }
-
-    /// The median and the quartiles of this peer's rounds, each beside the baseline's.
-    fn ratios(&self, baseline: &Self) -> [f64; 3] {
-        let ratios = self.costs.iter().zip(&baseline.costs);
-        quartiles(ratios.map(|(ours, theirs)| ours / theirs).collect())
+    for (peer, of_peer) in options.peers.iter().zip(&figures) {
+        of_peer.print(name, peer, work, &figures[0]);
     }
 }
 
-fn quartiles(mut numbers: Vec<f64>) -> [f64; 3] {
-    numbers.sort_by(f64::total_cmp);
-    [1, 2, 3].map(|quarter| numbers[(numbers.len() - 1) * quarter / 4])
+/// The life of one process for each peer.
+fn live(work: &Work, options: &Options, core: usize, turns: usize, figures: &mut [Figures]) {
+    let pairs = options.peers.iter().map(|name| {
+        let peer = Peer::start(name, work.service, core);
+        let load = (work.load)(peer.port);
+        Pair { peer, load }
+    });
+    let mut pairs: Vec<Pair> = pairs.collect();
+    for (pair, figures) in pairs.iter_mut().zip(&mut *figures) {
+        figures.operations += pair
+            .load
+            .round(machine::now() + options.round / 2)
+            .operations;
+    }
+    let count = pairs.len();
+    for turn in 0..turns {
+        for place in 0..count {
+            let place = if turn % 2 == 0 {
+                place
+            } else {
+                count - 1 - place
+            };
+            pairs[place].measure(options, &mut figures[place]);
+        }
+    }
+    for (pair, figures) in pairs.into_iter().zip(&mut *figures) {
+        // The server sees its clients go before it is told to.
+        drop(pair.load);
+        figures.sends += pair.peer.end();
+    }
 }
 
-fn print(mode: &Mode, options: &Options, figures: &[Figures]) {
-    for (name, figures_of) in options.peers.iter().zip(figures) {
-        let [_, cost, _] = quartiles(figures_of.costs.clone());
-        let [low, ratio, high] = figures_of.ratios(&figures[0]);
-        let goal = if *name == "ropewalk" {
-            format!("  goal {:.2}", mode.goal)
-        } else {
-            String::new()
-        };
-        println!(
-            "{:<10} {name:<9} {cost:>10.1} ns of {:<9} ratio {ratio:.3} ({low:.3} to {high:.3}){goal}",
-            mode.name, mode.unit
-        );
+impl Pair {
+    fn measure(&mut self, options: &Options, figures: &mut Figures) {
+        let before = self.peer.processor_time();
+        let round = self.load.round(machine::now() + options.round);
+        let cost = self.peer.processor_time() - before;
+        let Round {
+            operations,
+            mut latencies,
+        } = round;
+        figures.costs.push(cost as f64 / operations as f64);
+        figures.operations += operations;
+        if !latencies.is_empty() {
+            figures.usual.push(quantile(&mut latencies, 0.5));
+            figures.late.push(quantile(&mut latencies, 0.99));
+        }
     }
 }

@@ -11,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) time: Duration,
     pub(crate) round: Duration,
     pub(crate) peers: Vec<&'static str>,
+    /// Only to see that all of it works: no figure means anything.
+    pub(crate) smoke: bool,
 }
 
 impl Options {
@@ -20,6 +22,7 @@ impl Options {
             time: Duration::from_secs(24),
             round: Duration::from_millis(300),
             peers: PEERS.to_vec(),
+            smoke: false,
         };
         let mut words = arguments.iter().map(String::as_str);
         while let Some(word) = words.next() {
@@ -27,8 +30,8 @@ impl Options {
                 // What cargo says to every benchmark.
                 "--bench" => {}
                 "--smoke" => {
+                    read.smoke = true;
                     read.round = Duration::from_millis(20);
-                    read.time = Duration::ZERO;
                 }
                 "--seconds" => {
                     let seconds = words.next().and_then(|word| word.parse().ok());

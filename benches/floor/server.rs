@@ -1,13 +1,17 @@
 //! A measured process: this same program, started again as one of the servers. Owns what the child does, its core and its
 //! last words; the measuring is the parent's.
 
+use std::cell::Cell;
 use std::io::{self, Read, Write};
+use std::rc::Rc;
 
 use ropewalk::Reactor;
 
 use crate::bench_server::Mode;
+use crate::counted::Counted;
+use crate::peers::MEASURED;
 use crate::service::Service;
-use crate::{epoll, machine};
+use crate::{epoll, machine, room};
 
 /// The word by which the program knows that it is to serve.
 pub(crate) const SERVE: &str = "--serve";
@@ -20,8 +24,8 @@ pub(crate) fn main(arguments: &[String]) {
     let service = Service::named(service).expect("the parent knows the services");
     machine::pin(core.parse().expect("a core is a number"));
     let sends = match peer.as_str() {
-        "ropewalk" => ropewalk(service),
-        _ => bare(service).expect("the system has sockets"),
+        MEASURED => ropewalk(service),
+        _ => bare(service).expect("the system has sockets and epoll"),
     };
     say(&format!("sends {sends}"));
 }
@@ -34,13 +38,15 @@ fn bare(service: Service) -> io::Result<u64> {
 }
 
 fn ropewalk(service: Service) -> u64 {
-    let mode = match service {
-        Service::Echo => Mode::Echo,
-        Service::Lines => Mode::Lines,
-        Service::Chat => Mode::Chat,
-    };
-    let mut reactor = Reactor::new().expect("the system has sockets");
-    let listener = mode.serve(reactor.listen("tcp:0")).expect("a port is free");
+    let (mut reactor, sends) = reactor(service).expect("the system has sockets");
+    let listen = reactor.listen("tcp:0");
+    let listener = match service {
+        Service::Echo => Mode::Echo.serve(listen),
+        Service::Lines => Mode::Lines.serve(listen),
+        Service::Chat => Mode::Chat.serve(listen),
+        Service::Room(slow) => room::serve(listen, slow),
+    }
+    .expect("a port is free");
     let remote = reactor.remote();
     let address = listener.address().to_string();
     say(&format!(
@@ -52,7 +58,17 @@ fn ropewalk(service: Service) -> u64 {
         let _ = remote.post(|reactor| reactor.stop());
     });
     reactor.run().expect("the selector works");
-    0
+    sends.get()
+}
+
+/// Where sends are of interest, a reactor that counts them.
+fn reactor(service: Service) -> ropewalk::Result<(Reactor, Rc<Cell<u64>>)> {
+    if service == Service::Chat {
+        let (network, sends) = Counted::new()?;
+        Ok((Reactor::on(Box::new(network)), sends))
+    } else {
+        Ok((Reactor::new()?, Rc::default()))
+    }
 }
 
 fn say(line: &str) {

@@ -1,28 +1,37 @@
 //! What the servers serve, and how the bare one cuts lines. Owns the names of the services; no socket.
 
 use memchr::memchr_iter;
+use ropewalk::Slow;
 
-/// What a server does with what it gets: `bench_server`'s modes.
+/// What a server does with what it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Service {
+    // `bench_server`'s modes.
     Echo,
     Lines,
     Chat,
+    /// As chat, with the limits that everybody has, and this for the slow. Ours alone.
+    Room(Slow),
 }
+
+const NAMES: [(&str, Service); 5] = [
+    ("echo", Service::Echo),
+    ("lines", Service::Lines),
+    ("chat", Service::Chat),
+    ("room", Service::Room(Slow::Disconnect)),
+    ("room-that-drops", Service::Room(Slow::DropOldest(100))),
+];
 
 impl Service {
     pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Echo => "echo",
-            Self::Lines => "lines",
-            Self::Chat => "chat",
-        }
+        let name = NAMES.iter().find(|(_, service)| *service == self);
+        name.map(|(name, _)| name)
+            .expect("every service in use has a name")
     }
 
     pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Echo, Self::Lines, Self::Chat]
-            .into_iter()
-            .find(|service| service.name() == name)
+        let service = NAMES.iter().find(|(of, _)| *of == name);
+        service.map(|(_, service)| *service)
     }
 }
 

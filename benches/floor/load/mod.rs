@@ -1,6 +1,8 @@
 //! The clients: what they send, and that they get it back to the last byte. Owns the clients' sockets; measures nothing but
 //! what only a client sees.
 
+pub(crate) mod chat;
+pub(crate) mod churn;
 pub(crate) mod exchange;
 pub(crate) mod text;
 
@@ -33,14 +35,17 @@ pub(crate) const PATIENCE: rustix::time::Timespec = rustix::time::Timespec {
 
 /// A connection to the server, non-blocking from here on.
 pub(crate) fn connect(port: u16) -> OwnedFd {
-    let socket = net::socket_with(
-        AddressFamily::INET,
-        SocketType::STREAM,
-        SocketFlags::CLOEXEC,
-        None,
-    )
-    .expect("the system has sockets");
+    connect_from(None, port)
+}
+
+fn connect_from(from: Option<SocketAddrV4>, port: u16) -> OwnedFd {
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    let socket =
+        net::socket_with(family, kind, SocketFlags::CLOEXEC, None).expect("the system has sockets");
     net::sockopt::set_tcp_nodelay(&socket, true).expect("TCP has this option");
+    if let Some(from) = from {
+        net::bind(&socket, &from).expect("the address has a free port");
+    }
     net::connect(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))
         .expect("the server listens");
     rustix::io::ioctl_fionbio(&socket, true).expect("sockets can be non-blocking");

@@ -22,6 +22,13 @@ impl Blocks {
         &self.bytes[begin..begin + self.size]
     }
 
+    /// Each block begins with this byte.
+    pub(crate) fn sign(&mut self, first: u8) {
+        for block in self.bytes.chunks_mut(self.size) {
+            block[0] = first;
+        }
+    }
+
     pub(crate) fn size(&self) -> usize {
         self.size
     }
