@@ -35,8 +35,15 @@ pub(crate) struct Server {
     buffer: Box<[u8]>,
     reply: Vec<u8>,
     spoken: usize,
-    pub(crate) sends: u64,
+    pub(crate) sent: Sent,
     stopped: bool,
+}
+
+/// What has left so far.
+#[derive(Default)]
+pub(crate) struct Sent {
+    pub(crate) calls: u64,
+    pub(crate) bytes: u64,
 }
 
 struct Connection {
@@ -83,7 +90,7 @@ impl Server {
             buffer: vec![0; READ_BUFFER].into_boxed_slice(),
             reply: Vec::with_capacity(READ_BUFFER),
             spoken: 0,
-            sends: 0,
+            sent: Sent::default(),
             stopped: false,
         })
     }
@@ -91,6 +98,10 @@ impl Server {
     pub(crate) fn port(&self) -> io::Result<u16> {
         let address = SocketAddrV4::try_from(net::getsockname(&self.listener)?)?;
         Ok(address.port())
+    }
+
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.iter().flatten().count()
     }
 
     /// Serves until standard input ends.
@@ -172,7 +183,7 @@ impl Server {
         let mut fate = Fate::Lives;
         if connection.blocked && flags.contains(EventFlags::OUT) {
             connection.blocked = false;
-            fate = connection.flush(&mut self.sends);
+            fate = connection.flush(&mut self.sent);
         }
         if fate == Fate::Lives && flags.intersects(!EventFlags::OUT) {
             let ended = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
@@ -216,7 +227,7 @@ impl Server {
         };
         let data = &self.buffer[..size];
         match self.service {
-            Service::Echo => connection.reply(data, &mut self.sends),
+            Service::Echo => connection.reply(data, &mut self.sent),
             Service::Lines => {
                 let reply = &mut self.reply;
                 reply.clear();
@@ -226,7 +237,7 @@ impl Server {
                 }) {
                     connection.ending = true;
                 }
-                connection.reply(reply, &mut self.sends)
+                connection.reply(reply, &mut self.sent)
             }
             Service::Chat | Service::Room(_) => self.say(place, size),
         }
@@ -271,7 +282,7 @@ impl Server {
             let fate = if connection.blocked && connection.unsent.len() > UNSENT {
                 Fate::Ends
             } else {
-                connection.flush(&mut self.sends)
+                connection.flush(&mut self.sent)
             };
             if fate == Fate::Ends {
                 self.close(place);
@@ -301,12 +312,12 @@ impl Connection {
     }
 
     /// Sends straight from where the bytes are; keeps what is left over. A short write says that the system takes no more.
-    fn reply(&mut self, data: &[u8], sends: &mut u64) -> Fate {
+    fn reply(&mut self, data: &[u8], total: &mut Sent) -> Fate {
         let sent = loop {
             if data.is_empty() {
                 break 0;
             }
-            *sends += 1;
+            total.calls += 1;
             match net::send(&self.socket, data, SendFlags::NOSIGNAL) {
                 Ok(size) => break size,
                 Err(Errno::INTR) => {}
@@ -314,6 +325,7 @@ impl Connection {
                 Err(_) => return Fate::Ends,
             }
         };
+        total.bytes += sent as u64;
         if sent < data.len() {
             self.blocked = true;
             self.unsent.extend_from_slice(&data[sent..]);
@@ -325,12 +337,12 @@ impl Connection {
         }
     }
 
-    fn flush(&mut self, sends: &mut u64) -> Fate {
+    fn flush(&mut self, total: &mut Sent) -> Fate {
         if self.blocked {
             return Fate::Lives;
         }
         let mut unsent = std::mem::take(&mut self.unsent);
-        let fate = self.reply(&unsent, sends);
+        let fate = self.reply(&unsent, total);
         if self.unsent.is_empty() {
             unsent.clear();
             self.unsent = unsent;

@@ -13,6 +13,10 @@
 #[expect(dead_code, reason = "its command line is not used here")]
 mod bench_server;
 mod counted;
+#[expect(
+    dead_code,
+    reason = "how many connections live is asked where steps are taken"
+)]
 mod epoll;
 mod idle;
 mod load;

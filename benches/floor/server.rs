@@ -34,7 +34,7 @@ fn bare(service: Service) -> io::Result<u64> {
     let mut server = epoll::Server::new(service)?;
     say(&format!("port {}", server.port()?));
     server.run()?;
-    Ok(server.sends)
+    Ok(server.sent.calls)
 }
 
 fn ropewalk(service: Service) -> u64 {
