@@ -4,6 +4,7 @@ use crate::load::Load;
 use crate::load::chat::Chat;
 use crate::load::churn::Churn;
 use crate::load::exchange::Exchange;
+use crate::load::redis::{self, Redis};
 use crate::load::text::Blocks;
 use crate::options::Options;
 use crate::service::Service;
@@ -17,6 +18,8 @@ pub(crate) struct Mode {
 pub(crate) enum Kind {
     /// Rounds of work, told in the baseline's cost.
     Work(Work),
+    /// The same of clients by other people, where they are installed.
+    Foreign(Work),
     /// What connections cost that do nothing.
     Idle,
     /// What the others notice of a member who never reads.
@@ -39,16 +42,19 @@ const fn work(
     goal: f64,
     load: fn(u16) -> Box<dyn Load>,
 ) -> Mode {
-    let kind = Kind::Work(Work {
+    let work = Work {
         unit,
         service,
         goal,
         load,
-    });
-    Mode { name, kind }
+    };
+    Mode {
+        name,
+        kind: Kind::Work(work),
+    }
 }
 
-pub(crate) const MODES: [Mode; 9] = [
+pub(crate) const MODES: [Mode; 11] = [
     work("echo50", "message", Service::Echo, 1.01, |port| {
         Box::new(Exchange::new(port, 50, Blocks::lines(64, 64, 61), 1))
     }),
@@ -78,12 +84,34 @@ pub(crate) const MODES: [Mode; 9] = [
         name: "silent",
         kind: Kind::Silent,
     },
+    Mode {
+        name: "redis",
+        kind: Kind::Foreign(Work {
+            unit: "message",
+            service: Service::Echo,
+            goal: 1.01,
+            load: |port| Box::new(Redis::new(port, 1)),
+        }),
+    },
+    Mode {
+        name: "redis-lines",
+        kind: Kind::Foreign(Work {
+            unit: "line",
+            service: Service::Lines,
+            goal: 1.05,
+            load: |port| Box::new(Redis::new(port, 32)),
+        }),
+    },
 ];
 
 impl Mode {
     pub(crate) fn run(&self, options: &Options, core: usize) {
         match &self.kind {
             Kind::Work(work) => measure::run(self.name, work, options, core),
+            Kind::Foreign(work) if redis::is_there() => {
+                measure::run(self.name, work, options, core);
+            }
+            Kind::Foreign(_) => println!("{}: this machine has no redis-benchmark", self.name),
             Kind::Idle => idle::run(options, core),
             Kind::Silent => silent::run(options, core),
         }

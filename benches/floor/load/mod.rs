@@ -4,6 +4,7 @@
 pub(crate) mod chat;
 pub(crate) mod churn;
 pub(crate) mod exchange;
+pub(crate) mod redis;
 pub(crate) mod text;
 
 use std::net::{Ipv4Addr, SocketAddrV4};
