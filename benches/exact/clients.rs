@@ -86,6 +86,7 @@ impl Clients {
         for place in 0..self.clients.len() {
             let due = self.due(place);
             let client = &mut self.clients[place];
+            client.wait_for(due.len());
             client.receive();
             if matches!(self.script, Script::Speak(_)) {
                 client.sort_lines();
@@ -154,6 +155,16 @@ impl Client {
             .map(|_| ErrorKind::UnexpectedEof);
         let kind = error.unwrap_or_else(|error| error.kind());
         assert_eq!(kind, ErrorKind::WouldBlock, "a server ended a connection");
+    }
+
+    /// What a server has sent may still be on its way through the system.
+    fn wait_for(&mut self, size: usize) {
+        let missing = size.saturating_sub(self.received.len()) as u64;
+        let blocking = |on: bool| self.stream.set_nonblocking(!on);
+        blocking(true).expect("sockets can block");
+        let rest = (&self.stream).take(missing).read_to_end(&mut self.received);
+        rest.expect("a server broke a connection");
+        blocking(false).expect("sockets can be non-blocking");
     }
 
     /// In a room the order of speakers is the server's affair.
