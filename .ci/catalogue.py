@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 
-GROUPS = "ARWCHTMS"
+GROUPS = "ARWCHTMSX"
 RULES = pathlib.Path("tests/contract/rules")
 CATALOGUE = pathlib.Path("../shared/reference/failures.md")
 

@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import calling
 import syscalls
@@ -677,6 +678,24 @@ def chat_stops(world):
     equal(server.wait(), (0, b""), "exit code and stdout")
 
 
+def chat_dump(world):
+    """SIGUSR1 writes how things stand to stderr, and the server goes on."""
+    server = world.start("chat", "tcp:0")
+    alice = join(world, server, "alice")
+    server.signal(signal.SIGUSR1)
+    deadline = time.monotonic() + PATIENCE
+    while "counters:" not in server.stderr() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    bob = join(world, server, "bob", ["alice"])
+    alice.hear("* bob joined")
+    server.terminate()
+    dump = [line for line in server.stderr().splitlines() if "ropewalk::dump" in line]
+    holds("1 connection" in dump[0], f"the dump begins with {dump[0]!r}")
+    ports = [member.socket.getsockname()[1] for member in (alice, bob)]
+    equal([sum(f":{port}" in line for line in dump) for port in ports], [1, 0], "lines of each client in the dump")
+    holds("accepted=1" in dump[-1], f"the dump ends with {dump[-1]!r}")
+
+
 def chat_by_curl(world):
     """curl telnet://: a conversation."""
     server = world.start("chat", "tcp:0")
@@ -807,7 +826,7 @@ ALL = {
     "line_echo": [line_endings, line_tails, line_limit, line_many],
     "chat": [chat_names, chat_taken, chat_taken_at_once, chat_nameless, chat_presence, chat_talk, chat_commands,
              chat_refused_lines, chat_long_line, chat_leaving, chat_shared_room, chat_too_slow, chat_slow_but_within,
-             chat_stops, chat_by_curl, chat_by_netcat],
+             chat_stops, chat_dump, chat_by_curl, chat_by_netcat],
     "bench_server": [bench_echo, bench_lines, bench_chat],
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,

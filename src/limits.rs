@@ -221,6 +221,8 @@ pub(crate) const LINGER_AT_STOP: Duration = Duration::from_secs(1);
 pub(crate) const QUIET_AT_STOP: Duration = Duration::from_secs(1);
 /// How much a lingering socket reads and drops before it gives up on its peer.
 pub(crate) const LINGER_BYTES: usize = 64 * 1024 * 1024;
+/// What asyncio calls slow in its debug mode, and what a person at the other end begins to notice.
+pub(crate) const SLOW_CALLBACK: Duration = Duration::from_millis(100);
 /// Connections, where the system does not say how many descriptors there may be.
 pub(crate) const CONNECTIONS: usize = 65_536;
 /// Log lines of one kind in a row before the rest of the second is only counted.

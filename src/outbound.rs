@@ -195,6 +195,7 @@ const LARGEST_SPARE: usize = 64 * 1024;
 pub(crate) struct BufferPool {
     spare: Vec<Vec<u8>>,
     most: usize,
+    made: u64,
 }
 
 impl BufferPool {
@@ -203,18 +204,26 @@ impl BufferPool {
         Self {
             spare: Vec::new(),
             most,
+            made: 0,
         }
     }
 
+    /// How often there was none to take.
+    pub(crate) fn made(&self) -> u64 {
+        self.made
+    }
+
     /// How many are spare.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.spare.len()
     }
 
     /// An empty buffer: the one given back last, whose memory is likeliest to be in the cache.
     pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        self.spare.pop().unwrap_or_else(|| {
+            self.made += 1;
+            Vec::new()
+        })
     }
 
     /// Gives a buffer back, emptied. One without room, one too large and one too many are freed.

@@ -1,22 +1,76 @@
-//! Calls from other threads. Owns the bounded queue between them and the loop; makes none of the calls.
+//! Calls from other threads. Owns what a thread can hold of a reactor and ask of it; the queue is the mailbox's, and the
+//! loop makes the calls.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::marker::PhantomData;
+use std::sync::Arc;
 
 use crate::limits::MAILBOX;
-use crate::network::Wake;
+use crate::mailbox::{self, NotPut};
 use crate::protocol::Protocol;
-use crate::reactor::Reactor;
+use crate::reactor::{Mail, Reactor, on_protocol};
 use crate::table::ConnectionId;
 use crate::transport::Transport;
 
-pub(crate) type Mail = Box<dyn FnOnce(&mut Reactor) + Send>;
+pub(crate) type Mailbox = mailbox::Mailbox<Mail>;
 
-/// Calls into a reactor from any thread. Clones are the same.
+/// Calls into a reactor from any thread, by [`Reactor::remote`]. Clones are the same.
+///
+/// What one thread posts is called in that order, each in the next turn or, behind a thousand others, in one soon after. A
+/// call that panics is logged and counted, and the loop goes on. To post takes a lock for a moment and never waits for the
+/// loop; only the first of many posts wakes it.
+///
+/// ```
+/// use std::thread;
+/// use ropewalk::Reactor;
+///
+/// # fn main() -> ropewalk::Result<()> {
+/// let mut reactor = Reactor::new()?;
+/// let remote = reactor.remote();
+/// let worker = thread::spawn(move || {
+///     let sum: u64 = (1..=1000).sum();
+///     remote.post(move |reactor| {
+///         println!("{sum}");
+///         reactor.stop();
+///     })
+/// });
+/// reactor.run()?;
+/// assert_eq!(worker.join().unwrap(), Ok(()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Remote {
     mailbox: Arc<Mailbox>,
+}
+
+/// Calls one protocol from any thread, by [`Transport::remote`]. Clones are the same.
+///
+/// Only the protocol it was made for is called: once its connection has ended, or another protocol has taken over, calls
+/// are dropped on the loop's thread and counted as [`stale_calls`](crate::Counters::stale_calls).
+///
+/// ```
+/// use std::thread;
+/// use ropewalk::{LineReceiver, Transport};
+///
+/// struct Solver;
+///
+/// impl LineReceiver for Solver {
+///     fn line_received(&mut self, transport: &mut Transport<'_>, line: &[u8]) {
+///         let (remote, question) = (transport.remote::<Self>(), line.to_vec());
+///         thread::spawn(move || {
+///             let answer = question.len().to_string(); // what takes long
+///             remote.tell(move |_this, transport| transport.send(answer))
+///         });
+///     }
+/// }
+/// ```
+pub struct ProtocolRemote<P> {
+    remote: Remote,
+    id: ConnectionId,
+    serial: u32,
+    // Nothing of a `P` is held: it stays on the loop's thread, and need not be `Send`.
+    protocol: PhantomData<fn(&mut P)>,
 }
 
 /// Why a call was not taken. It is dropped on the calling thread.
@@ -26,6 +80,15 @@ pub enum RemoteError {
     Full,
     /// The reactor has stopped.
     Stopped,
+}
+
+impl From<NotPut> for RemoteError {
+    fn from(why: NotPut) -> Self {
+        match why {
+            NotPut::Full => Self::Full,
+            NotPut::Closed => Self::Stopped,
+        }
+    }
 }
 
 impl fmt::Display for RemoteError {
@@ -50,97 +113,92 @@ impl Remote {
         Self { mailbox }
     }
 
-    /// Has the loop make a call, in its next turn.
+    /// Has the loop make a call.
     ///
     /// # Errors
-    /// If too many calls wait, or the reactor has stopped.
+    /// If too many calls wait, or the reactor has stopped. A call that was taken is made, unless the reactor stops before.
     pub fn post(
         &self,
         call: impl FnOnce(&mut Reactor) + Send + 'static,
     ) -> Result<(), RemoteError> {
-        self.mailbox.put(Box::new(call))
+        self.put(Mail::Reactor(Box::new(call)))
     }
 
-    /// Has the loop make a call with one connection's protocol; see [`Reactor::tell`].
+    /// Has the loop make a call with the protocol that the connection has by then. If that has ended, or is not a `P`, the
+    /// call is dropped and counted.
     ///
     /// # Errors
-    /// If too many calls wait, or the reactor has stopped.
+    /// See [`post`](Self::post).
     pub fn tell<P: Protocol>(
         &self,
         id: ConnectionId,
         call: impl FnOnce(&mut P, &mut Transport<'_>) + Send + 'static,
     ) -> Result<(), RemoteError> {
-        self.post(move |reactor| reactor.tell(id, call))
+        self.put(Mail::Protocol {
+            id,
+            serial: None,
+            call: Box::new(on_protocol(call)),
+        })
     }
 
     /// Has the loop stop, in order.
     ///
     /// # Errors
-    /// If too many calls wait, or the reactor has stopped.
+    /// See [`post`](Self::post).
     pub fn stop(&self) -> Result<(), RemoteError> {
         self.post(Reactor::stop)
     }
+
+    fn put(&self, mail: Mail) -> Result<(), RemoteError> {
+        self.mailbox.put(mail).map_err(RemoteError::from)
+    }
 }
 
-/// The queue between threads and one loop.
-pub(crate) struct Mailbox {
-    state: Mutex<State>,
-    wake: Arc<dyn Wake>,
-}
-
-#[derive(Default)]
-struct State {
-    mail: VecDeque<Mail>,
-    closed: bool,
-}
-
-impl Mailbox {
-    pub(crate) fn new(wake: Arc<dyn Wake>) -> Self {
+impl<P> Clone for ProtocolRemote<P> {
+    fn clone(&self) -> Self {
         Self {
-            state: Mutex::default(),
-            wake,
+            remote: self.remote.clone(),
+            ..*self
+        }
+    }
+}
+
+impl<P> fmt::Debug for ProtocolRemote<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProtocolRemote")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<P: Protocol> ProtocolRemote<P> {
+    pub(crate) fn new(remote: Remote, id: ConnectionId, serial: u32) -> Self {
+        Self {
+            remote,
+            id,
+            serial,
+            protocol: PhantomData,
         }
     }
 
-    /// No user code runs under the lock, so a poisoned one is as good as another.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The protocol's connection.
+    pub fn id(&self) -> ConnectionId {
+        self.id
     }
 
-    fn put(&self, call: Mail) -> Result<(), RemoteError> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(RemoteError::Stopped);
-        }
-        if state.mail.len() >= MAILBOX {
-            return Err(RemoteError::Full);
-        }
-        state.mail.push_back(call);
-        // Only the first one wakes: the loop empties the box before it sleeps.
-        let first = state.mail.len() == 1;
-        drop(state);
-        if first {
-            self.wake.wake();
-        }
-        Ok(())
-    }
-
-    pub(crate) fn has_mail(&self) -> bool {
-        !self.lock().mail.is_empty()
-    }
-
-    /// The first `most` calls.
-    pub(crate) fn take(&self, most: usize) -> Vec<Mail> {
-        let mut state = self.lock();
-        let count = state.mail.len().min(most);
-        state.mail.drain(..count).collect()
-    }
-
-    /// Takes no more calls, and returns those that were left.
-    pub(crate) fn close(&self) -> VecDeque<Mail> {
-        let mut state = self.lock();
-        state.closed = true;
-        std::mem::take(&mut state.mail)
+    /// Has the loop make a call with the protocol.
+    ///
+    /// # Errors
+    /// See [`Remote::post`].
+    pub fn tell(
+        &self,
+        call: impl FnOnce(&mut P, &mut Transport<'_>) + Send + 'static,
+    ) -> Result<(), RemoteError> {
+        self.remote.put(Mail::Protocol {
+            id: self.id,
+            serial: Some(self.serial),
+            call: Box::new(on_protocol(call)),
+        })
     }
 }
 

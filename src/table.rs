@@ -128,13 +128,22 @@ impl Table {
 
     /// All ids, in the order of their places.
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
-        self.slots
+        self.ids_of(|_| true).collect()
+    }
+
+    /// The ids of those of which `is_so` holds, likewise.
+    pub(crate) fn ids_of(
+        &self,
+        is_so: impl Fn(&Connection) -> bool,
+    ) -> impl Iterator<Item = ConnectionId> {
+        let those = self
+            .slots
             .iter()
-            .map(|(index, connection)| ConnectionId {
-                index: index as u32,
-                serial: connection.serial,
-            })
-            .collect()
+            .filter(move |(_, connection)| is_so(connection));
+        those.map(|(index, connection)| ConnectionId {
+            index: index as u32,
+            serial: connection.serial,
+        })
     }
 }
 

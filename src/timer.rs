@@ -232,6 +232,13 @@ impl<A> Timers<A> {
         Ok(())
     }
 
+    /// What each of those does that wait, or are due, in no order.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = &A> {
+        self.slots
+            .iter()
+            .filter_map(|(_, slot)| slot.action.as_ref())
+    }
+
     /// All that will not fire any more.
     pub(crate) fn into_actions(self) -> impl Iterator<Item = A> {
         self.slots.into_iter().filter_map(|(_, slot)| slot.action)

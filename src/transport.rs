@@ -15,6 +15,7 @@ use crate::limits::{ALLOWANCE, Limits};
 use crate::network::Time;
 use crate::protocol::{Mode, Protocol};
 use crate::reactor::Reactor;
+use crate::remote::ProtocolRemote;
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
@@ -300,6 +301,13 @@ impl<'a> Transport<'a> {
         self.call_every_with_count(interval, move |this, transport, _| call(this, transport))
     }
 
+    /// A handle with which other threads can call this protocol, and no other that comes after it.
+    pub fn remote<P: Protocol>(&mut self) -> ProtocolRemote<P> {
+        let connection = self.reactor.connections.get(self.id);
+        let serial = connection.map_or(0, |connection| connection.protocol_serial());
+        ProtocolRemote::new(self.reactor.remote(), self.id, serial)
+    }
+
     /// Cancels a timer; `false` if it is over.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         self.reactor.cancel(timer)
@@ -392,8 +400,8 @@ impl Transport<'_> {
         self.reactor.drain(self.id, Some(reason));
     }
 
-    pub(crate) fn count_bad_frame(&mut self) {
-        self.reactor.counters.bad_frames += 1;
+    pub(crate) fn count_bad_frame(&mut self, error: &FrameError) {
+        self.reactor.count_bad_frame(error);
     }
 
     /// Begins to skip a refused frame; `false` if its end can't be found.

@@ -15,7 +15,9 @@ pub(crate) fn serve(
     default: &str,
     listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
 ) -> ExitCode {
-    env_logger::init_from_env(env_logger::Env::default().default_filter_or("warn"));
+    // Warnings, and what a SIGUSR1 asks for.
+    let level = env_logger::Env::default().default_filter_or("warn,ropewalk::dump=info");
+    env_logger::init_from_env(level);
     match arguments(help).and_then(|arguments| endpoints(&arguments, default)) {
         Ok(endpoints) => run(&endpoints, listen),
         Err(code) => code,

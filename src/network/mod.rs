@@ -152,7 +152,7 @@ pub trait Network {
     /// The TCP port of a service name, by the system's table of services. `None`: no such service.
     fn service_port(&mut self, service: &str) -> Option<u16>;
 
-    /// From now on tells of SIGINT and SIGTERM in [`Batch::signals`] instead of dying of them.
+    /// From now on tells of SIGINT, SIGTERM and SIGUSR1 in [`Batch::signals`] instead of dying of them.
     ///
     /// # Errors
     /// What the system says; `Unsupported` where there are no signals.
@@ -262,20 +262,26 @@ pub enum Farewell {
     Reset,
 }
 
-/// A signal that asks a program to end.
+/// A signal that a reactor listens to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT: Ctrl-C.
+    /// SIGINT: Ctrl-C. It asks the program to end.
     Interrupt,
-    /// SIGTERM.
+    /// SIGTERM, likewise.
     Terminate,
+    /// SIGUSR1: it asks for a [dump](crate::Reactor::dump).
+    User1,
 }
+
+/// How many there are.
+const SIGNALS: usize = 3;
 
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Interrupt => "SIGINT",
             Self::Terminate => "SIGTERM",
+            Self::User1 => "SIGUSR1",
         })
     }
 }

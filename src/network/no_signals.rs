@@ -4,14 +4,14 @@ use std::io;
 
 use mio::{Registry, Token};
 
-use super::Signal;
+use super::{SIGNALS, Signal};
 
 /// There is never one.
 #[derive(Debug)]
 pub(super) enum Signals {}
 
 impl Signals {
-    pub(super) fn watch(_registry: &Registry, _tokens: [Token; 2]) -> io::Result<Self> {
+    pub(super) fn watch(_registry: &Registry, _tokens: [Token; SIGNALS]) -> io::Result<Self> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

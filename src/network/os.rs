@@ -35,15 +35,19 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Tokens of our own, from the top; no socket may have them.
 const WAKER: mio::Token = mio::Token(usize::MAX);
-const SIGNALS: [mio::Token; 2] = [mio::Token(usize::MAX - 1), mio::Token(usize::MAX - 2)];
-const FIRST_RESERVED: usize = usize::MAX - 2;
+const SIGNALS: [mio::Token; 3] = [
+    mio::Token(usize::MAX - 1),
+    mio::Token(usize::MAX - 2),
+    mio::Token(usize::MAX - 3),
+];
+const FIRST_RESERVED: usize = usize::MAX - 3;
 
 /// Linux and Android: an edge follows a short read, so that the read need not be repeated until `WouldBlock`.
 const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// The machine's own network, as a program is run on.
 ///
-/// Tokens from `u64::MAX - 2` up are its own. An id of a socket that is not open, or not of the right sort, is answered
+/// Tokens from `u64::MAX - 3` up are its own. An id of a socket that is not open, or not of the right sort, is answered
 /// with [`InvalidInput`](io::ErrorKind::InvalidInput).
 #[derive(Debug)]
 pub struct OsNetwork {

@@ -1,4 +1,4 @@
-//! SIGINT and SIGTERM as bytes in pipes that the selector watches. Owns the handlers and gives the default action back when
+//! SIGINT, SIGTERM and SIGUSR1 as bytes in pipes that the selector watches. Owns the handlers and gives the default action back when
 //! nobody watches any more; does not decide what a signal means.
 
 use std::io::{self, Read};
@@ -8,12 +8,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use signal_hook::SigId;
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::{flag, low_level};
 
-use super::Signal;
+use super::{SIGNALS, Signal};
 
-const WATCHED: [Signal; 2] = [Signal::Interrupt, Signal::Terminate];
+const WATCHED: [Signal; SIGNALS] = [Signal::Interrupt, Signal::Terminate, Signal::User1];
 
 /// While it is true a signal does what it does by default: it ends the process.
 static UNWATCHED: AtomicBool = AtomicBool::new(false);
@@ -31,7 +31,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Watches under the given tokens. The handlers of signals are the process's: every network that watches is told.
-    pub(super) fn watch(registry: &Registry, tokens: [Token; 2]) -> io::Result<Self> {
+    pub(super) fn watch(registry: &Registry, tokens: [Token; SIGNALS]) -> io::Result<Self> {
         let watch = Watch::begin()?;
         let pipes = WATCHED
             .into_iter()
@@ -140,5 +140,6 @@ fn number(signal: Signal) -> i32 {
     match signal {
         Signal::Interrupt => SIGINT,
         Signal::Terminate => SIGTERM,
+        Signal::User1 => SIGUSR1,
     }
 }

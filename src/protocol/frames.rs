@@ -335,6 +335,7 @@ fn refuse_too_long<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Trans
     let error = FrameError::TooLong {
         limit: transport.held_limit(),
     };
+    transport.count_bad_frame(&error);
     let _ = protocol.frame_refused(transport, &error);
     transport.take_unread(0);
     transport.refuse(Lost::BadFrame(error));
@@ -347,7 +348,7 @@ fn refuse<P: Protocol + ?Sized>(
     input: &mut Input<'_>,
     error: &FrameError,
 ) -> Step {
-    transport.count_bad_frame();
+    transport.count_bad_frame(error);
     // Whoever goes on from here may be another framing, or another protocol's.
     input.held.rescan();
     let refusal = protocol.frame_refused(transport, error);

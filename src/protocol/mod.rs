@@ -138,6 +138,12 @@ pub trait Protocol: Any {
         frames::cut(self, transport, input);
     }
 
+    /// The name of its type, for people to read. Not to be written by users.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
+
     /// The protocol inside, for wrappers. Not to be written by users.
     #[doc(hidden)]
     fn wrapped(&mut self) -> Option<&mut dyn Protocol> {
@@ -325,6 +331,10 @@ impl Protocol for Box<dyn Protocol> {
 
     fn frames(&mut self, transport: &mut Transport<'_>, input: &mut Input<'_>) {
         (**self).frames(transport, input);
+    }
+
+    fn type_name(&self) -> &'static str {
+        (**self).type_name()
     }
 
     fn wrapped(&mut self) -> Option<&mut dyn Protocol> {

@@ -165,6 +165,17 @@ impl Reactor {
         self.discard((state.build, state.layers));
     }
 
+    /// A listener in a line of a dump.
+    pub(super) fn describe(&self, listener: &ListenerState) -> String {
+        let own = self.settings[listener.settings as usize].users - 1;
+        let accepting = match listener.accepting {
+            Accepting::Ready => "accepting",
+            Accepting::Full => "full",
+            Accepting::Exhausted { .. } => "out of descriptors or memory",
+        };
+        format!("{}: {own} connections, {accepting}", listener.address)
+    }
+
     fn listener(&mut self, id: ListenerId) -> Option<&mut ListenerState> {
         self.listeners
             .get_mut(id.index as usize)
@@ -279,6 +290,7 @@ impl Reactor {
         }
         if accepting != Accepting::Full {
             self.set_accepting(id, Accepting::Full);
+            self.counters.listeners_full += 1;
             let count = self.connections.len();
             self.warn_of(format_args!(
                 "{address}: full at {count} connections; more have to wait"

@@ -142,8 +142,19 @@ impl Reactor {
 
     /// A deadline of the loop's passed.
     pub(super) fn time_out(&mut self, id: ConnectionId, deadline: Deadline) {
-        self.counters.timed_out += 1;
+        self.count_time_out(deadline);
         self.retire(id, Lost::TimedOut(deadline), Farewell::Reset.into());
+    }
+
+    pub(super) fn count_time_out(&mut self, deadline: Deadline) {
+        self.counters.timed_out += 1;
+        *match deadline {
+            Deadline::Connect => &mut self.counters.timed_out_connecting,
+            Deadline::Handshake => &mut self.counters.timed_out_handshake,
+            Deadline::Write => &mut self.counters.timed_out_writing,
+            Deadline::Close => &mut self.counters.timed_out_closing,
+            Deadline::Idle => &mut self.counters.timed_out_idle,
+        } += 1;
     }
 
     /// The one way out: the reason is latched, and the loss is told at the end of the turn. A connection that was not
@@ -221,7 +232,7 @@ impl Reactor {
     }
 
     /// A connection's name in a log line.
-    fn named(&self, id: ConnectionId) -> String {
+    pub(super) fn named(&self, id: ConnectionId) -> String {
         self.peer(id)
             .map_or_else(|| id.to_string(), |peer| format!("{id} {peer}"))
     }
@@ -259,6 +270,12 @@ impl Reactor {
         }
         self.set_deadline(id, Some(within));
         self.queue_ready(id);
+    }
+
+    /// The peer of a closed connection does not end: its socket goes all the same.
+    pub(super) fn cut_linger(&mut self, id: ConnectionId) {
+        self.counters.lingers_cut += 1;
+        self.free(id, Farewell::Close);
     }
 
     fn linger_time(&self, id: ConnectionId) -> Duration {
@@ -322,7 +339,7 @@ impl Reactor {
             Phase::Connecting => self.time_out(id, Deadline::Connect),
             Phase::Opening => self.time_out(id, Deadline::Handshake),
             Phase::Draining => self.close_timed_out(id),
-            Phase::Lingering => self.free(id, Farewell::Close),
+            Phase::Lingering => self.cut_linger(id),
             // A layer that was put in later.
             Phase::Open if !ready => self.time_out(id, Deadline::Handshake),
             Phase::Open | Phase::Lost => {}

@@ -6,12 +6,11 @@ use std::panic::{self, AssertUnwindSafe};
 use crate::connection::{Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::Farewell;
-use crate::protocol::Protocol;
-use crate::remote::Mail;
+use crate::protocol::{Protocol, downcast};
 use crate::table::ConnectionId;
 use crate::transport::Transport;
 
-use super::Reactor;
+use super::{Caller, Reactor};
 
 /// A call that was posted to be made when no callback is under way.
 pub(super) enum Call {
@@ -19,11 +18,18 @@ pub(super) enum Call {
     Protocol(ProtocolCall),
 }
 
-impl From<Mail> for Call {
-    fn from(mail: Mail) -> Self {
-        Self::Reactor(mail)
-    }
+/// A call that another thread posted.
+pub(crate) enum Mail {
+    Reactor(Box<dyn FnOnce(&mut Reactor) + Send>),
+    Protocol {
+        id: ConnectionId,
+        /// `None`: whichever protocol the connection has by then.
+        serial: Option<u32>,
+        call: SentToProtocol,
+    },
 }
+
+pub(crate) type SentToProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>) + Send>;
 
 /// A call for one protocol of one connection, and for no other that comes after it.
 pub(super) struct ProtocolCall {
@@ -33,6 +39,19 @@ pub(super) struct ProtocolCall {
 }
 
 pub(super) type OnProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>)>;
+
+/// A call with a protocol of one type, as a call with any: another type's is dropped and counted.
+pub(crate) fn on_protocol<P: Protocol>(
+    call: impl FnOnce(&mut P, &mut Transport<'_>),
+) -> impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) {
+    move |protocol, transport| match downcast::<P>(protocol) {
+        Some(this) => call(this, transport),
+        None => {
+            let id = transport.id();
+            transport.reactor().misdirected::<P>(id);
+        }
+    }
+}
 
 impl Reactor {
     /// Calls a connection's protocol: takes it out of its entry, calls it under guard, puts it back. So callbacks never
@@ -65,17 +84,16 @@ impl Reactor {
     ) -> Option<R> {
         let mut protocol = self.connections.get_mut(id)?.protocol.take()?;
         self.current = Some(id);
+        let begun = self.begin_call(Caller::Connection(id));
         let mut transport = Transport::new(self, id);
         let result = panic::catch_unwind(AssertUnwindSafe(|| call(&mut *protocol, &mut transport)));
         transport.settle();
         self.current = None;
+        self.put_back(id, protocol);
+        self.end_call(Caller::Connection(id), begun);
         match result {
-            Ok(value) => {
-                self.put_back(id, protocol);
-                Some(value)
-            }
+            Ok(value) => Some(value),
             Err(cause) => {
-                self.put_back(id, protocol);
                 self.panicked(id, cause);
                 None
             }
@@ -160,10 +178,13 @@ impl Reactor {
     /// Calls users' code that belongs to no protocol. `None` if it panicked: logged, counted, and the loop goes on.
     pub(super) fn guarded<R>(
         &mut self,
-        what: &str,
+        what: &'static str,
         call: impl FnOnce(&mut Self) -> R,
     ) -> Option<R> {
-        match panic::catch_unwind(AssertUnwindSafe(|| call(self))) {
+        let begun = self.begin_call(Caller::Other(what));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| call(self)));
+        self.end_call(Caller::Other(what), begun);
+        match result {
             Ok(value) => Some(value),
             Err(cause) => {
                 self.counters.panics += 1;
@@ -180,7 +201,10 @@ impl Reactor {
         id: ConnectionId,
         call: impl FnOnce() -> R,
     ) -> Option<R> {
-        match panic::catch_unwind(AssertUnwindSafe(call)) {
+        let begun = self.begin_call(Caller::Connection(id));
+        let result = panic::catch_unwind(AssertUnwindSafe(call));
+        self.end_call(Caller::Connection(id), begun);
+        match result {
             Ok(value) => Some(value),
             Err(cause) => {
                 self.panicked(id, cause);
@@ -229,6 +253,19 @@ impl Reactor {
             None => {
                 self.counters.stale_calls += 1;
                 self.drop_guarded(call.call);
+            }
+        }
+    }
+
+    /// Makes a call that another thread posted.
+    pub(super) fn make_posted(&mut self, mail: Mail) {
+        match mail {
+            Mail::Reactor(call) => self.make(Call::Reactor(call)),
+            Mail::Protocol { id, serial, call } => {
+                let connection = self.connections.get(id);
+                let now = connection.map_or(0, |connection| connection.protocol_serial());
+                let serial = serial.unwrap_or(now);
+                self.make(Call::Protocol(ProtocolCall { id, serial, call }));
             }
         }
     }

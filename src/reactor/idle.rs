@@ -77,7 +77,7 @@ impl Transport<'_> {
     /// What is done by default.
     pub(crate) fn lose_if_silent(&mut self, which: Idle) {
         if which == Idle::Reading {
-            self.reactor().counters.timed_out += 1;
+            self.reactor().count_time_out(Deadline::Idle);
             self.refuse(Lost::TimedOut(Deadline::Idle));
         }
     }

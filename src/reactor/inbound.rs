@@ -203,12 +203,19 @@ impl Reactor {
     }
 
     fn refuse_last_frame(&mut self, id: ConnectionId, error: FrameError) {
-        self.counters.bad_frames += 1;
+        self.count_bad_frame(&error);
         let refusal = self.dispatch(id, |protocol, transport| {
             protocol.frame_refused(transport, &error)
         });
         if refusal == Some(Refusal::Lose) {
             self.drain(id, Some(Lost::BadFrame(error)));
+        }
+    }
+
+    pub(crate) fn count_bad_frame(&mut self, error: &FrameError) {
+        self.counters.bad_frames += 1;
+        if matches!(error, FrameError::TooLong { .. }) {
+            self.counters.frames_too_long += 1;
         }
     }
 

@@ -6,6 +6,7 @@ mod builders;
 mod close;
 mod connect;
 mod dispatch;
+mod dump;
 mod early;
 mod flush;
 mod idle;
@@ -15,6 +16,7 @@ mod pipe;
 mod read;
 mod stepper;
 mod stop;
+mod stopwatch;
 mod timed;
 mod turn;
 mod upkeep;
@@ -40,7 +42,7 @@ use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
 use crate::network::{LookupId, Network, OsNetwork, Time};
 use crate::outbound::BufferPool;
-use crate::protocol::{Protocol, downcast};
+use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
 use crate::timer::{TimerId, Timers};
@@ -51,11 +53,13 @@ use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
 use dispatch::{Call, ProtocolCall};
+pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
 pub use stepper::{Stepper, run};
 pub use stop::Report;
 use stop::Running;
+use stopwatch::{Caller, Stopwatch};
 pub(crate) use timed::RepeatedCall;
 use timed::Timed;
 use write::Unsent;
@@ -126,9 +130,12 @@ pub struct Reactor {
     was_run: bool,
     stopped: Report,
     mailbox: Option<Arc<Mailbox>>,
+    /// What was taken out of it, while it is being called.
+    mail: VecDeque<Mail>,
     max_connections: usize,
     stop_within: Option<Duration>,
     pub(crate) counters: Counters,
+    stopwatch: Stopwatch,
     logs: LogLimit,
     /// Put around each protocol that takes a connection over: for tests, which watch the whole life of a connection.
     pub(crate) watch: Option<Watch>,
@@ -207,9 +214,11 @@ impl Reactor {
             was_run: false,
             stopped: Report::default(),
             mailbox: None,
+            mail: VecDeque::new(),
             max_connections,
             stop_within: Some(limits::STOP),
             counters: Counters::default(),
+            stopwatch: Stopwatch::default(),
             logs: LogLimit::default(),
             watch: None,
         }
@@ -237,12 +246,8 @@ impl Reactor {
 
     /// How many bytes were written to a connection and not yet taken by the system. `None` if it has ended.
     pub fn unsent(&self, id: ConnectionId) -> Option<usize> {
-        let connection = self.live(id)?;
-        let queued = connection
-            .rare
-            .as_ref()
-            .map_or(0, |rare| rare.frames.size());
-        Some(queued + self.sent_bytes(id))
+        self.live(id)?;
+        Some(self.unsent_bytes(id))
     }
 
     /// Whether the id's connection is still there: being made, open or closing.
@@ -311,13 +316,7 @@ impl Reactor {
                 .connections
                 .get(id)
                 .map_or(0, Connection::protocol_serial),
-            call: Box::new(move |protocol, transport| match downcast::<P>(protocol) {
-                Some(this) => call(this, transport),
-                None => {
-                    let id = transport.id();
-                    transport.reactor().misdirected::<P>(id);
-                }
-            }),
+            call: Box::new(on_protocol(call)),
         }
     }
 
@@ -347,9 +346,21 @@ impl Reactor {
         self.network.random()
     }
 
-    /// What has happened so far.
-    pub fn counters(&self) -> &Counters {
-        &self.counters
+    /// What has happened so far, and how things stand now.
+    pub fn counters(&self) -> Counters {
+        let mailbox = self.mailbox.as_deref();
+        let posted = mailbox.map_or(0, Mailbox::waiting);
+        Counters {
+            connections: self.connections.len() as u64,
+            connections_unsent: self.outs.len() as u64,
+            listeners: self.listeners.len() as u64,
+            timers: self.timers.len() as u64,
+            calls_waiting: (self.calls.len() + posted) as u64,
+            buffers_spare: self.pool.len() as u64,
+            buffers_made: self.pool.made(),
+            posts_refused: mailbox.map_or(0, Mailbox::refused),
+            ..self.counters.clone()
+        }
     }
 
     /// A handle with which other threads can call into this reactor.
@@ -357,7 +368,11 @@ impl Reactor {
         let network = &self.network;
         let mailbox = self
             .mailbox
-            .get_or_insert_with(|| Arc::new(Mailbox::new(network.waker())));
+            .get_or_insert_with(|| Arc::new(Mailbox::new(limits::MAILBOX, network.waker())));
+        if self.running == Running::Done {
+            // Nobody would ever look into it.
+            mailbox.close();
+        }
         Remote::new(Arc::clone(mailbox))
     }
 

@@ -173,16 +173,18 @@ impl Reactor {
             if budget == 0 {
                 return self.queue_ready(id);
             }
-            match self.network.read(socket, buffer) {
-                Ok(Received::Filled { size, .. }) => budget = budget.saturating_sub(size),
-                Ok(Received::Lent { data, .. }) => budget = budget.saturating_sub(data.len()),
+            let size = match self.network.read(socket, buffer) {
+                Ok(Received::Filled { size, .. }) => size,
+                Ok(Received::Lent { data, .. }) => data.len(),
                 Ok(Received::Ended) => return self.dropped_to_the_end(id),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => 0,
                 Err(error) => return self.broke_while_ending(id, error.into()),
-            }
+            };
+            self.counters.bytes_in += size as u64;
+            budget = budget.saturating_sub(size);
             if self.has_lingered_enough(id, READ_BUDGET - budget) {
-                return self.free(id, Farewell::Close);
+                return self.cut_linger(id);
             }
         }
     }

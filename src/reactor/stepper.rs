@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::network::Time;
 
 use super::stop::Running;
 use super::turn::Turn;
@@ -19,12 +20,7 @@ use super::{Reactor, Report};
 /// let mut reactor = Reactor::new()?;
 /// reactor.call_soon(|reactor| reactor.stop());
 /// let mut stepper = Stepper::new(reactor);
-/// loop {
-///     let timeout = stepper.timeout();
-///     if !stepper.turn(timeout)? {
-///         break;
-///     }
-/// }
+/// while stepper.turn(None)? {}
 /// # Ok(())
 /// # }
 /// ```
@@ -47,11 +43,21 @@ impl Stepper {
     }
 
     /// One turn: waits for something to happen, `timeout` at the longest (`None`: for ever), and does all that follows.
-    /// `false` when the reactor has stopped and nothing of it is left.
+    /// It does not wait beyond the next timer, nor at all while something is left to do. `false` when the reactor has
+    /// stopped and nothing of it is left.
     ///
     /// # Errors
     /// If the system's selector is broken, or the reactor was run before.
     pub fn turn(&mut self, timeout: Option<Duration>) -> Result<bool> {
+        let timeout = match (timeout, self.timeout()) {
+            (Some(most), Some(own)) => Some(most.min(own)),
+            (most, own) => most.or(own),
+        };
+        self.advance(timeout)
+    }
+
+    /// One turn that waits for as long as it is told.
+    fn advance(&mut self, timeout: Option<Duration>) -> Result<bool> {
         if !self.mine {
             return Err(Error::AlreadyRun);
         }
@@ -63,11 +69,7 @@ impl Stepper {
 
     /// How long the next turn may wait: not at all if something is left to do, until the next timer, or for ever.
     pub fn timeout(&mut self) -> Option<Duration> {
-        if self.reactor.has_work() {
-            return Some(Duration::ZERO);
-        }
-        let next = self.reactor.timers.next()?;
-        Some(next.since(self.reactor.network.now()))
+        self.reactor.timeout(|reactor| reactor.network.now())
     }
 
     /// The reactor, between two turns. Its time is read anew, so that what is timed from outside counts from now.
@@ -83,6 +85,15 @@ impl Stepper {
 }
 
 impl Reactor {
+    /// How long the next turn may wait, by the clock as it stands `now`.
+    fn timeout(&mut self, now: impl FnOnce(&mut Self) -> Time) -> Option<Duration> {
+        if self.has_work() {
+            return Some(Duration::ZERO);
+        }
+        let next = self.timers.next()?;
+        Some(next.since(now(self)))
+    }
+
     /// Turns until the reactor is stopped and all its connections have ended.
     ///
     /// # Errors
@@ -90,18 +101,19 @@ impl Reactor {
     /// callback has put another in its place.
     pub fn run(self) -> Result<Report> {
         let mut stepper = Stepper::new(self);
-        loop {
-            let timeout = stepper.timeout();
-            if !stepper.turn(timeout)? {
-                return Ok(stepper.report());
-            }
+        let mut timeout = stepper.timeout();
+        while stepper.advance(timeout)? {
+            // At the end of a turn its clock was read; nobody's code ran since.
+            timeout = stepper.reactor.timeout(|reactor| reactor.last_turn_ended());
         }
+        Ok(stepper.report())
     }
 }
 
 /// Runs a program on the machine's sockets: makes a reactor, lets `setup` listen, connect and call later on it, and turns
 /// it until it is stopped. SIGINT and SIGTERM stop it in order: each protocol is told
-/// [`stopping`](crate::Protocol::stopping), and has until the deadline to finish; a second signal stops at once.
+/// [`stopping`](crate::Protocol::stopping), and has until the deadline to finish; a second signal stops at once. SIGUSR1
+/// writes a [dump](Reactor::dump) to the log.
 ///
 /// # Errors
 /// What `setup` returns, or the system's refusal of what the loop needs.

@@ -1,6 +1,7 @@
 //! Stopping: no new connections, time for the old ones to finish, then an end to all. Owns the phases of the reactor
 //! itself; each connection ends by the rules of `close`.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::connection::{Connection, Phase};
@@ -8,8 +9,8 @@ use crate::counters::Counters;
 use crate::error::Lost;
 use crate::network::{Farewell, Signal};
 
+use super::Reactor;
 use super::timed::Timed;
-use super::{Call, Reactor};
 
 /// How far the reactor is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,16 @@ pub(super) enum Running {
     Draining,
     /// Nothing is left.
     Done,
+}
+
+impl fmt::Display for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Idle => "running",
+            Self::Asked | Self::Draining => "stopping",
+            Self::Done => "stopped",
+        })
+    }
 }
 
 impl Running {
@@ -48,8 +59,8 @@ pub struct Report {
     pub counters: Counters,
 }
 
-impl std::fmt::Display for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             finished,
             cut_off,
@@ -90,7 +101,20 @@ impl Reactor {
         self.running.is_stopping()
     }
 
-    pub(super) fn signalled(&mut self, signal: Signal) {
+    pub(super) fn signalled(&mut self, signals: &[Signal]) {
+        for signal in signals {
+            match signal {
+                Signal::Interrupt | Signal::Terminate => self.asked_to_end(*signal),
+                Signal::User1 => {}
+            }
+        }
+        // However often it was asked for.
+        if signals.contains(&Signal::User1) {
+            self.log_dump();
+        }
+    }
+
+    fn asked_to_end(&mut self, signal: Signal) {
         if self.running.is_stopping() {
             log::warn!("{signal} again: stopping at once");
             self.stop_now();
@@ -172,7 +196,9 @@ impl Reactor {
     /// Calls and timers that are left are dropped: nobody would make them.
     fn close_for_good(&mut self) {
         let mail = self.close_mailbox();
-        self.calls.extend(mail.into_iter().map(Call::from));
+        for posted in mail {
+            self.drop_guarded(posted);
+        }
         while let Some(call) = self.calls.pop_front() {
             self.drop_guarded(call);
         }
@@ -196,7 +222,7 @@ impl Reactor {
 
     pub(super) fn report(&self) -> Report {
         Report {
-            counters: self.counters.clone(),
+            counters: self.counters(),
             ..self.stopped.clone()
         }
     }

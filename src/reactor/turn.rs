@@ -8,7 +8,7 @@ use crate::limits::{CALL_BUDGET, FLUSH_EVERY, READ_BUFFER};
 use crate::network::Batch;
 use crate::table::Owner;
 
-use super::{Call, Reactor};
+use super::Reactor;
 
 /// What a turn works with. It is not the reactor's, for while `data` borrows the buffer the reactor is borrowed too.
 #[derive(Debug)]
@@ -58,9 +58,7 @@ impl Turn {
     }
 
     fn serve_batch(&mut self, reactor: &mut Reactor) {
-        for signal in self.batch.signals.drain(..) {
-            reactor.signalled(signal);
-        }
+        reactor.signalled(&self.batch.signals);
         for (lookup, result) in self.batch.names.drain(..) {
             reactor.looked_up(lookup, result);
         }
@@ -104,6 +102,7 @@ impl Reactor {
     fn begin_turn(&mut self) {
         self.counters.turns += 1;
         self.now = self.network.now();
+        self.begin_timing();
         self.spoken = 0;
         self.crossed = false;
         self.speaker = None;
@@ -113,16 +112,24 @@ impl Reactor {
     /// What is written between two turns counts as written in the next one.
     fn end_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+        self.end_timing();
     }
 
-    /// Makes the calls that were posted up to now, by callbacks and by other threads.
+    /// Makes the calls that were posted up to now, by callbacks and by other threads. Each have a share of their own, so
+    /// that neither starves the other, and what threads post is bounded wherever it waits.
     fn make_calls(&mut self) {
-        self.take_mail();
         for _ in 0..self.calls.len().min(CALL_BUDGET) {
             let Some(call) = self.calls.pop_front() else {
                 break;
             };
             self.make(call);
+        }
+        let Some(mailbox) = &self.mailbox else {
+            return;
+        };
+        mailbox.take(CALL_BUDGET, &mut self.mail);
+        while let Some(mail) = self.mail.pop_front() {
+            self.make_posted(mail);
         }
     }
 
@@ -148,14 +155,5 @@ impl Reactor {
                 .mailbox
                 .as_ref()
                 .is_some_and(|mailbox| mailbox.has_mail())
-    }
-
-    fn take_mail(&mut self) {
-        if let Some(mailbox) = &self.mailbox {
-            // What waits already comes first; but calls that post the next ones without end must not shut others out.
-            let room = CALL_BUDGET.saturating_sub(self.calls.len());
-            let mail = mailbox.take(room.max(CALL_BUDGET / 2));
-            self.calls.extend(mail.into_iter().map(Call::from));
-        }
     }
 }

@@ -4,12 +4,11 @@
 use std::any::Any;
 use std::collections::VecDeque;
 
-use super::Reactor;
+use super::{Mail, Reactor};
 use crate::connection::{Connection, Rare};
 use crate::error::ConnectError;
 use crate::limits::Limits;
 use crate::protocol::Held;
-use crate::remote::Mail;
 use crate::table::{ConnectionId, Owner};
 
 /// Boxes kept for the next connection that holds something back.

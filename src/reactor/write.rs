@@ -190,6 +190,13 @@ impl Reactor {
         }
     }
 
+    /// How many bytes wait, the frames that a group keeps back included.
+    pub(super) fn unsent_bytes(&self, id: ConnectionId) -> usize {
+        let connection = self.connections.get(id);
+        let rare = connection.and_then(|connection| connection.rare.as_ref());
+        rare.map_or(0, |rare| rare.frames.size()) + self.sent_bytes(id)
+    }
+
     /// How many bytes wait below the framing.
     pub(crate) fn sent_bytes(&self, id: ConnectionId) -> usize {
         let Some(connection) = self.connections.get(id) else {

@@ -101,6 +101,10 @@ impl<P: Protocol> Protocol for Watched<P> {
         self.protocol.connection_lost(transport, reason);
     }
 
+    fn type_name(&self) -> &'static str {
+        self.protocol.type_name()
+    }
+
     fn wrapped(&mut self) -> Option<&mut dyn Protocol> {
         Some(&mut self.protocol)
     }
