@@ -73,6 +73,7 @@ mod log_limit;
 mod looping_call;
 mod mailbox;
 mod outbound;
+mod pages;
 mod protocol;
 mod reactor;
 mod remote;

@@ -3,10 +3,9 @@
 
 use std::fmt;
 
-use slab::Slab;
-
-use crate::connection::Connection;
+use crate::connection::{Connection, Peer, Phase};
 use crate::network::Token;
+use crate::pages::{Entry, Pages};
 
 /// Names one connection of one reactor, for ever: an id whose connection has ended reaches nobody.
 ///
@@ -75,60 +74,76 @@ impl From<Token> for Owner {
     }
 }
 
+/// The serial of a vacant place, which no connection gets: so the comparison that finds a stale id finds that one too.
+const NOBODY: u32 = u32::MAX;
+
+/// The link to the next vacant place stands where a connection has that of its output.
+impl Entry for Connection {
+    fn vacant(next: u16) -> Self {
+        let mut vacant = Self::new(None, Peer::Unknown, 0, Phase::Lost);
+        vacant.serial = NOBODY;
+        vacant.out = next.into();
+        vacant
+    }
+
+    fn next_vacant(&self) -> Option<u16> {
+        (self.serial == NOBODY).then_some(self.out as u16)
+    }
+}
+
 /// The one table of connections: mints their ids and checks them at every use.
 #[derive(Default)]
 pub(crate) struct Table {
-    slots: Slab<Connection>,
+    places: Pages<Connection>,
     next_serial: u32,
 }
 
 impl Table {
     pub(crate) fn len(&self) -> usize {
-        self.slots.len()
+        self.places.len()
     }
 
     pub(crate) fn insert(&mut self, mut connection: Connection) -> ConnectionId {
         let serial = self.next_serial;
-        self.next_serial = serial.wrapping_add(1);
+        self.next_serial = (serial + 1) % NOBODY;
         connection.serial = serial;
-        let index = self.slots.insert(connection);
+        let index = self.places.insert(connection);
         debug_assert!(
-            (index as u64) < LISTENER,
+            u64::from(index) < LISTENER,
             "two billion connections in one process"
         );
-        ConnectionId {
-            index: index as u32,
-            serial,
-        }
+        ConnectionId { index, serial }
     }
 
     #[inline]
     pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
-        self.slots
-            .get(id.index as usize)
+        self.places
+            .at(id.index)
             .filter(|connection| connection.serial == id.serial)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.slots
-            .get_mut(id.index as usize)
+        self.places
+            .at_mut(id.index)
             .filter(|connection| connection.serial == id.serial)
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         self.get(id)?;
-        Some(self.slots.remove(id.index as usize))
+        self.places.remove(id.index)
     }
 
     /// Whether `is_so` holds of every one.
     pub(crate) fn all(&self, is_so: impl Fn(&Connection) -> bool) -> bool {
-        self.slots.iter().all(|(_, connection)| is_so(connection))
+        self.places.iter().all(|(_, connection)| is_so(connection))
     }
 
     /// All ids, in the order of their places.
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
-        self.ids_of(|_| true).collect()
+        let mut ids = Vec::with_capacity(self.len());
+        ids.extend(self.ids_of(|_| true));
+        ids
     }
 
     /// The ids of those of which `is_so` holds, likewise.
@@ -137,11 +152,11 @@ impl Table {
         is_so: impl Fn(&Connection) -> bool,
     ) -> impl Iterator<Item = ConnectionId> {
         let those = self
-            .slots
+            .places
             .iter()
             .filter(move |(_, connection)| is_so(connection));
         those.map(|(index, connection)| ConnectionId {
-            index: index as u32,
+            index,
             serial: connection.serial,
         })
     }
@@ -172,19 +187,29 @@ mod tests {
     #[test]
     fn serials_wrap_without_harm() {
         let mut table = Table {
-            next_serial: u32::MAX,
+            next_serial: NOBODY - 1,
             ..Table::default()
         };
         let last = table.insert(connection());
         let first = table.insert(connection());
-        assert_eq!((last.serial, first.serial), (u32::MAX, 0));
+        assert_eq!((last.serial, first.serial), (NOBODY - 1, 0));
         assert!(table.get(last).is_some() && table.get(first).is_some());
+    }
+
+    #[test]
+    fn a_vacant_place_is_nobodys() {
+        let mut table = Table::default();
+        let first = table.insert(connection());
+        let (second, third) = (table.insert(connection()), table.insert(connection()));
+        assert!(table.remove(second).is_some() && table.remove(second).is_none());
+        assert_eq!((table.len(), table.ids()), (2, vec![first, third]));
+        assert!(table.all(|connection| connection.phase == Phase::Open));
     }
 
     #[test]
     fn a_token_comes_back_as_its_owner() {
         let mut table = Table {
-            next_serial: u32::MAX,
+            next_serial: NOBODY - 1,
             ..Table::default()
         };
         let id = table.insert(connection());
