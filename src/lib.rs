@@ -62,6 +62,7 @@ pub mod sim;
 pub mod testing;
 
 mod address;
+mod arena;
 mod connection;
 mod counters;
 mod endpoint;

@@ -27,6 +27,9 @@ const SHARED_FROM: usize = 4096;
 /// Sent bytes at the front of the tail that are not worth moving the rest for.
 const SENT_KEPT: usize = 64 * 1024;
 
+/// Pieces that an output which is used again keeps room for.
+const PIECES_KEPT: usize = 4;
+
 /// What a connection has still to send, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Outbound {
@@ -56,15 +59,6 @@ impl Piece {
 }
 
 impl Outbound {
-    /// Begins with an empty buffer to write into, as from a [`BufferPool`].
-    pub(crate) fn with_buffer(buffer: Vec<u8>) -> Self {
-        debug_assert!(buffer.is_empty());
-        Self {
-            tail: buffer,
-            ..Self::default()
-        }
-    }
-
     /// How many bytes are unsent. Not to be asked while the tail is lent.
     pub(crate) fn len(&self) -> usize {
         self.queued + self.tail.len() - self.head
@@ -155,10 +149,16 @@ impl Outbound {
         }
     }
 
-    /// Ends this and hands its buffer out, empty, for a [`BufferPool`].
-    pub(crate) fn into_buffer(mut self) -> Vec<u8> {
+    #[cfg(test)]
+    pub(crate) fn room_for_pieces(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    /// Drops everything unsent, and hands the buffer out, empty, for a [`BufferPool`].
+    pub(crate) fn renew(&mut self) -> Vec<u8> {
         self.clear();
-        self.tail
+        self.queue.shrink_to(PIECES_KEPT);
+        mem::take(&mut self.tail)
     }
 
     /// Drops everything unsent. The tail keeps its room.
@@ -284,21 +284,23 @@ mod tests {
 
     #[test]
     fn when_all_is_sent_the_tail_keeps_its_room() {
-        let mut outbound = Outbound::with_buffer(Vec::with_capacity(100));
+        let mut outbound = Outbound::default();
+        outbound.return_tail(Vec::with_capacity(100));
         outbound.push(b"hello");
         outbound.consume(5);
         assert!(outbound.is_empty());
-        assert!(outbound.into_buffer().capacity() >= 100);
+        assert!(outbound.renew().capacity() >= 100);
     }
 
     #[test]
     fn a_buffer_that_went_into_the_queue_comes_back() {
-        let mut outbound = Outbound::with_buffer(Vec::with_capacity(100));
+        let mut outbound = Outbound::default();
+        outbound.return_tail(Vec::with_capacity(100));
         outbound.push(b"hello");
         outbound.push_shared(large(0));
         outbound.consume(5 + SHARED_FROM);
         assert_eq!(outbound.len(), 0);
-        assert!(outbound.into_buffer().capacity() >= 100);
+        assert!(outbound.renew().capacity() >= 100);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! does not tell an old user of a place from a new one.
 //!
 //! ```text
-//!   directory      pages of 512 places
+//!   directory      pages of 256 places
 //!   ┌───┐   ┌───────┬───────┬────────┬───────┬┄
 //!   │ ●─┼──►│ taken │ taken │ vacant │ taken │      the vacant ones of a page are a list, linked in themselves
 //!   ├───┤   └───────┴───────┴────────┴───────┴┄
@@ -18,7 +18,7 @@
 
 /// Places of a page: few enough that one is made and cleared within microseconds, enough that the directory of a million
 /// is a few kilobytes.
-pub(crate) const PAGE: usize = 512;
+const PAGE: usize = 256;
 
 /// The end of a page's list of vacant places.
 const END: u16 = u16::MAX;
@@ -67,6 +67,14 @@ impl<E> Default for Pages<E> {
             len: 0,
             spare: None,
         }
+    }
+}
+
+impl<E> std::fmt::Debug for Pages<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pages")
+            .field("len", &self.len)
+            .finish_non_exhaustive()
     }
 }
 
@@ -124,7 +132,8 @@ impl<E: Entry> Pages<E> {
         let vacancies = &mut self.vacancies[at];
         vacancies.first = (place as usize % PAGE) as u16;
         vacancies.taken -= 1;
-        let is_empty = vacancies.taken == 0;
+        // The first page stays: most programs have few entries, which come and go all the time.
+        let is_empty = vacancies.taken == 0 && at > 0;
         self.len -= 1;
         self.roomy[at / 64] |= 1 << (at % 64);
         self.lowest = self.lowest.min(at / 64);
@@ -141,6 +150,19 @@ impl<E: Entry> Pages<E> {
             .filter_map(|(at, page)| Some((at * PAGE, page.as_ref()?)))
             .flat_map(|(first, page)| (first as u32..).zip(page.iter()))
             .filter(|(_, entry)| is_taken(*entry))
+    }
+
+    /// All entries, the vacant ones too.
+    pub(crate) fn into_entries(self) -> impl Iterator<Item = E> {
+        let pages = self.directory.into_iter().flatten();
+        pages.flat_map(|page| (page as Box<[E]>).into_iter())
+    }
+
+    /// For how many there is room.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        let pages = self.directory.iter().flatten().chain(&self.spare);
+        pages.count() * PAGE
     }
 
     /// The lowest page with a vacant place, which is added to the directory if there is none.
@@ -248,14 +270,21 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_table_has_no_directory() {
+    fn an_empty_table_has_one_page() {
         let mut table = full(200);
         for place in 0..200 * PAGE as u32 {
             table.remove(place);
         }
         assert_eq!((table.len(), table.iter().next()), (0, None));
-        assert!(table.directory.is_empty() && table.vacancies.is_empty() && table.roomy.is_empty());
-        assert_eq!(table.insert(Slot::Taken(1)), 0);
+        assert_eq!(
+            (
+                table.directory.len(),
+                table.vacancies.len(),
+                table.roomy.len()
+            ),
+            (1, 1, 1)
+        );
+        assert_eq!(table.insert(Slot::Taken(1)), PAGE as u32 - 1);
     }
 
     #[test]

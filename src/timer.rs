@@ -3,9 +3,12 @@
 
 use std::fmt;
 
-use slab::Slab;
+mod blocks;
 
+use crate::arena::Arena;
 use crate::network::Time;
+
+use blocks::Blocks;
 
 /// Names one timer for as long as it lives; afterwards it names nothing, for no later timer gets the same.
 ///
@@ -26,12 +29,12 @@ impl fmt::Debug for TimerId {
 ///
 /// A timer waits in the heap; [`collect_due`](Self::collect_due) makes it due, [`begin`](Self::begin) running, and
 /// [`finish`](Self::finish) or [`rearm`](Self::rearm) ends that. Cancelling removes it at once from wherever it is, so
-/// memory is that of the most timers that ever lived together.
+/// memory is that of the timers that live.
 #[derive(Debug)]
 pub(crate) struct Timers<A> {
     /// A 4-ary heap: an entry's children are at `4 * at + 1 ..= 4 * at + 4` and are never before it.
-    heap: Vec<Entry>,
-    slots: Slab<Slot<A>>,
+    heap: Blocks<Entry>,
+    slots: Arena<Slot<A>>,
     /// The next serial. One counter gives ids their uniqueness and equal deadlines their order.
     serial: u64,
 }
@@ -84,8 +87,8 @@ const ARITY: usize = 4;
 impl<A> Timers<A> {
     pub(crate) fn new() -> Self {
         Self {
-            heap: Vec::new(),
-            slots: Slab::new(),
+            heap: Blocks::default(),
+            slots: Arena::default(),
             serial: 0,
         }
     }
@@ -97,7 +100,7 @@ impl<A> Timers<A> {
 
     #[cfg(test)]
     pub(crate) fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.len() == 0
     }
 
     /// The earliest deadline of those that wait.
@@ -128,7 +131,6 @@ impl<A> Timers<A> {
             },
             action: Some(action),
         });
-        let slot = u32::try_from(slot).expect("memory ends before 2^32 timers");
         self.insert(Entry { key, slot });
         TimerId {
             born: key.serial,
@@ -144,9 +146,13 @@ impl<A> Timers<A> {
         if let Phase::Waiting { at } = slot.phase {
             self.remove(at);
         }
-        match self.slots.remove(id.slot as usize).action {
-            Some(action) => Cancelled::Pending(action),
-            None => Cancelled::Running,
+        match self.slots.remove(id.slot) {
+            Some(Slot {
+                action: Some(action),
+                ..
+            }) => Cancelled::Pending(action),
+            Some(_) => Cancelled::Running,
+            None => Cancelled::Unknown,
         }
     }
 
@@ -173,7 +179,7 @@ impl<A> Timers<A> {
             }
             Phase::Due { .. } => self.insert(entry),
             Phase::Running { .. } => {
-                self.slots[id.slot as usize].phase = Phase::Running { again: Some(key) };
+                self.slots[id.slot].phase = Phase::Running { again: Some(key) };
             }
         }
         true
@@ -192,7 +198,7 @@ impl<A> Timers<A> {
                 break;
             }
             self.remove(0);
-            let timer = &mut self.slots[slot as usize];
+            let timer = &mut self.slots[slot];
             timer.phase = Phase::Due {
                 deadline: key.deadline,
             };
@@ -216,7 +222,7 @@ impl<A> Timers<A> {
     /// Ends a running timer, if it was not cancelled meanwhile; does nothing to one that is not running.
     pub(crate) fn finish(&mut self, id: TimerId) {
         if let Some(Phase::Running { .. }) = self.slot(id).map(|slot| slot.phase) {
-            self.slots.remove(id.slot as usize);
+            self.slots.remove(id.slot);
         }
     }
 
@@ -227,7 +233,7 @@ impl<A> Timers<A> {
             return Err(action);
         };
         let key = again.unwrap_or_else(|| self.key(deadline));
-        self.slots[id.slot as usize].action = Some(action);
+        self.slots[id.slot].action = Some(action);
         self.insert(Entry { key, slot: id.slot });
         Ok(())
     }
@@ -241,18 +247,16 @@ impl<A> Timers<A> {
 
     /// All that will not fire any more.
     pub(crate) fn into_actions(self) -> impl Iterator<Item = A> {
-        self.slots.into_iter().filter_map(|(_, slot)| slot.action)
+        self.slots.into_things().filter_map(|slot| slot.action)
     }
 
     fn slot(&self, id: TimerId) -> Option<&Slot<A>> {
-        self.slots
-            .get(id.slot as usize)
-            .filter(|slot| slot.born == id.born)
+        self.slots.get(id.slot).filter(|slot| slot.born == id.born)
     }
 
     fn slot_mut(&mut self, id: TimerId) -> Option<&mut Slot<A>> {
         self.slots
-            .get_mut(id.slot as usize)
+            .get_mut(id.slot)
             .filter(|slot| slot.born == id.born)
     }
 
@@ -315,7 +319,7 @@ impl<A> Timers<A> {
 
     fn put(&mut self, at: usize, entry: Entry) {
         self.heap[at] = entry;
-        self.slots[entry.slot as usize].phase = Phase::Waiting { at };
+        self.slots[entry.slot].phase = Phase::Waiting { at };
     }
 }
 

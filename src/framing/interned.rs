@@ -3,9 +3,8 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use slab::Slab;
-
 use super::{Found, Framing, Lines, Tail};
+use crate::arena::Arena;
 use crate::connection::NONE;
 use crate::error::FrameError;
 
@@ -61,7 +60,7 @@ impl FramingKind {
 /// The table of framings. An idle connection keeps its place in it, four bytes.
 #[derive(Default)]
 pub(crate) struct Framings {
-    places: Slab<(Rc<FramingKind>, usize)>,
+    places: Arena<(Rc<FramingKind>, usize)>,
 }
 
 /// How many places are looked at for rules that are there already. Most programs have one or two.
@@ -71,7 +70,7 @@ impl Framings {
     #[inline]
     pub(crate) fn at(&self, place: u32) -> Option<Rc<FramingKind>> {
         self.places
-            .get(place as usize)
+            .get(place)
             .map(|(framing, _)| Rc::clone(framing))
     }
 
@@ -82,15 +81,16 @@ impl Framings {
                 |kind: &FramingKind| matches!(kind, FramingKind::Lines(other) if other == lines);
             let found = self
                 .places
-                .iter_mut()
+                .iter()
                 .take(SEARCHED)
-                .find(|(_, (kind, _))| same(kind));
-            if let Some((place, (_, users))) = found {
-                *users += 1;
-                return place as u32;
+                .find(|(_, (kind, _))| same(kind))
+                .map(|(place, _)| place);
+            if let Some(place) = found {
+                self.places[place].1 += 1;
+                return place;
             }
         }
-        self.places.insert((Rc::new(framing), 1)) as u32
+        self.places.insert((Rc::new(framing), 1))
     }
 
     /// One user less of a place.
@@ -98,8 +98,11 @@ impl Framings {
         if place == NONE {
             return None;
         }
-        let (_, users) = self.places.get_mut(place as usize)?;
+        let (_, users) = self.places.get_mut(place)?;
         *users -= 1;
-        (*users == 0).then(|| self.places.remove(place as usize).0)
+        if *users > 0 {
+            return None;
+        }
+        self.places.remove(place).map(|(framing, _)| framing)
     }
 }

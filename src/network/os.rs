@@ -10,19 +10,19 @@ use std::time::{Duration, SystemTime};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
-use slab::Slab;
 use socket2::SockRef;
 
 use super::names::{self, Names};
 use super::random::SplitMix;
 use super::signals::Signals;
-use super::sockets::{self, retry_interrupted};
+use super::sockets::{self, Socket, retry_interrupted};
 use super::{
     Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
     SocketId, Time, Token, Wake,
 };
 use crate::address::Address;
 use crate::error::NameError;
+use crate::pages::Pages;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit machine");
@@ -51,7 +51,7 @@ const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "andro
 /// with [`InvalidInput`](io::ErrorKind::InvalidInput).
 #[derive(Debug)]
 pub struct OsNetwork {
-    sockets: Slab<Socket>,
+    sockets: Pages<Socket>,
     poll: Poll,
     events: Events,
     waker: Arc<OsWaker>,
@@ -64,13 +64,6 @@ pub struct OsNetwork {
     random: SplitMix,
 }
 
-/// There is one for every connection: a tag, a descriptor and nothing else.
-#[derive(Debug)]
-enum Socket {
-    Listener(TcpListener),
-    Stream(TcpStream),
-}
-
 impl OsNetwork {
     /// Opens the selector and the waker; no socket, thread or signal handler yet.
     ///
@@ -80,7 +73,7 @@ impl OsNetwork {
         let poll = Poll::new()?;
         let waker = Arc::new(OsWaker(mio::Waker::new(poll.registry(), WAKER)?));
         Ok(Self {
-            sockets: Slab::new(),
+            sockets: Pages::default(),
             poll,
             events: Events::with_capacity(EVENTS),
             names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>, names::resolve),
@@ -96,22 +89,21 @@ impl OsNetwork {
     }
 
     fn stream(&self, socket: SocketId) -> io::Result<&TcpStream> {
-        match self.sockets.get(socket.0 as usize) {
+        match self.sockets.at(socket.0) {
             Some(Socket::Stream(stream)) => Ok(stream),
-            Some(Socket::Listener(_)) | None => Err(io::ErrorKind::InvalidInput.into()),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
     fn listener(&self, socket: SocketId) -> io::Result<&TcpListener> {
-        match self.sockets.get(socket.0 as usize) {
+        match self.sockets.at(socket.0) {
             Some(Socket::Listener(listener)) => Ok(listener),
-            Some(Socket::Stream(_)) | None => Err(io::ErrorKind::InvalidInput.into()),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
 
     fn keep(&mut self, socket: Socket) -> SocketId {
-        let key = self.sockets.insert(socket);
-        SocketId(u32::try_from(key).expect("a process has fewer than 2^32 descriptors"))
+        SocketId(self.sockets.insert(socket))
     }
 }
 
@@ -190,7 +182,7 @@ impl Network for OsNetwork {
     }
 
     fn register(&mut self, socket: SocketId, token: Token) -> io::Result<()> {
-        let Some(Socket::Stream(stream)) = self.sockets.get_mut(socket.0 as usize) else {
+        let Some(Socket::Stream(stream)) = self.sockets.at_mut(socket.0) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         watch(&self.poll, stream, token)
@@ -250,17 +242,17 @@ impl Network for OsNetwork {
     }
 
     fn local_address(&self, socket: SocketId) -> io::Result<Address> {
-        let address = match self.sockets.get(socket.0 as usize) {
+        let address = match self.sockets.at(socket.0) {
             Some(Socket::Listener(listener)) => listener.local_addr(),
             Some(Socket::Stream(stream)) => stream.local_addr(),
-            None => Err(io::ErrorKind::InvalidInput.into()),
+            _ => Err(io::ErrorKind::InvalidInput.into()),
         };
         address.map(Address::from)
     }
 
     // Closing takes a socket off the selector too: no call for it.
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
-        let closed = self.sockets.try_remove(socket.0 as usize);
+        let closed = self.sockets.remove(socket.0);
         if let (Some(Socket::Stream(stream)), Farewell::Reset) = (&closed, farewell)
             && let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO))
         {
@@ -269,12 +261,11 @@ impl Network for OsNetwork {
     }
 
     fn socket_options(&self, socket: SocketId) -> Option<SockRef<'_>> {
-        self.sockets
-            .get(socket.0 as usize)
-            .map(|socket| match socket {
-                Socket::Listener(listener) => SockRef::from(listener),
-                Socket::Stream(stream) => SockRef::from(stream),
-            })
+        match self.sockets.at(socket.0)? {
+            Socket::Listener(listener) => Some(SockRef::from(listener)),
+            Socket::Stream(stream) => Some(SockRef::from(stream)),
+            Socket::Vacant(_) => None,
+        }
     }
 
     fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
@@ -392,14 +383,6 @@ impl Wake for OsWaker {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    // In debug builds mio keeps more, to check its use.
-    #[cfg(not(debug_assertions))]
-    #[test]
-    fn a_connection_takes_sixteen_bytes_here() {
-        // To these the slab adds a tag, and shares them with the index of the next free slot.
-        assert!(size_of::<Socket>() <= 8);
-    }
 
     #[test]
     fn the_soft_limit_is_read_from_the_table() {

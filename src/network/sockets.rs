@@ -5,17 +5,40 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::TcpStream;
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
 
 use super::{ConnectOptions, ListenOptions};
 use crate::address::Address;
+use crate::pages::Entry;
 
 /// Linux refuses more as the time before the first probe.
 const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
 
+/// There is one for every connection: a tag, a descriptor and nothing else.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Listener(TcpListener),
+    Stream(TcpStream),
+    /// With the next vacant place of the page.
+    Vacant(u16),
+}
+
+impl Entry for Socket {
+    fn vacant(next: u16) -> Self {
+        Self::Vacant(next)
+    }
+
+    fn next_vacant(&self) -> Option<u16> {
+        match self {
+            Self::Vacant(next) => Some(*next),
+            Self::Listener(_) | Self::Stream(_) => None,
+        }
+    }
+}
+
 /// A socket that listens. Options that connections are to have are set on it, for those inherit them.
-pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<Socket> {
+pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<socket2::Socket> {
     let socket = stream_socket(address)?;
     // A restarted server may bind while its old connections linger. On Windows the same option lets ports be stolen.
     #[cfg(unix)]
@@ -31,7 +54,10 @@ pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result
 }
 
 /// A socket that is connecting, or, as loopback may be, connected.
-pub(super) fn connect(address: SocketAddr, options: &ConnectOptions) -> io::Result<Socket> {
+pub(super) fn connect(
+    address: SocketAddr,
+    options: &ConnectOptions,
+) -> io::Result<socket2::Socket> {
     let socket = stream_socket(address)?;
     if let Some(Address::Tcp(local)) = options.bind {
         socket.bind(&local.into())?;
@@ -74,7 +100,11 @@ fn at_most_iov_max<'a, 'b>(pieces: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     &pieces[..pieces.len().min(IOV_MAX)]
 }
 
-fn set_options(socket: &Socket, no_delay: bool, keep_alive: Option<Duration>) -> io::Result<()> {
+fn set_options(
+    socket: &socket2::Socket,
+    no_delay: bool,
+    keep_alive: Option<Duration>,
+) -> io::Result<()> {
     if no_delay {
         socket.set_tcp_nodelay(true)?;
     }
@@ -86,13 +116,13 @@ fn set_options(socket: &Socket, no_delay: bool, keep_alive: Option<Duration>) ->
 }
 
 /// Non-blocking, and closed in children; where the system can do it, by the call that makes it.
-fn stream_socket(address: SocketAddr) -> io::Result<Socket> {
+fn stream_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
     let domain = Domain::for_address(address);
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let socket = {
-        let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
         socket.set_nonblocking(true)?;
         socket
     };
@@ -130,6 +160,13 @@ fn is_in_progress(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    // In debug builds mio keeps more, to check its use.
+    #[cfg(not(debug_assertions))]
+    #[test]
+    fn a_connection_takes_eight_bytes_here() {
+        assert!(size_of::<Socket>() <= 8);
+    }
 
     #[test]
     fn interrupted_calls_are_repeated() {

@@ -42,7 +42,7 @@ impl Reactor {
     /// The system takes bytes again.
     pub(super) fn unblock(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get(id)
-            && let Some(unsent) = self.outs.get_mut(connection.out as usize)
+            && let Some(unsent) = self.outs.get_mut(connection.out)
         {
             unsent.blocked = false;
             self.mark_dirty(id);
@@ -69,7 +69,7 @@ impl Reactor {
         }
         loop {
             let place = match self.connections.get(id) {
-                Some(connection) if connection.out != NONE => connection.out as usize,
+                Some(connection) if connection.out != NONE => connection.out,
                 Some(connection) => {
                     if connection.rare.is_some() {
                         self.note_waiting(id);
@@ -99,7 +99,7 @@ impl Reactor {
     }
 
     /// Offers one connection's output, until it is all taken or no more is.
-    fn offer(&mut self, id: ConnectionId, place: usize, socket: SocketId) -> Offered {
+    fn offer(&mut self, id: ConnectionId, place: u32, socket: SocketId) -> Offered {
         let mut taken = 0;
         loop {
             let Unsent {
@@ -169,12 +169,12 @@ impl Reactor {
         if let Some(rare) = connection.rare.as_mut() {
             rare.early.note_waiting(turn);
         }
-        if let Some(unsent) = self.outs.get_mut(connection.out as usize) {
+        if let Some(unsent) = self.outs.get_mut(connection.out) {
             unsent.note_waiting(turn);
         }
     }
 
-    fn arm_stall(&mut self, id: ConnectionId, place: usize) {
+    fn arm_stall(&mut self, id: ConnectionId, place: u32) {
         let Some(within) = self.limits(id).write else {
             return;
         };
@@ -190,7 +190,7 @@ impl Reactor {
     /// When the peer last took something of what is still unsent.
     pub(super) fn last_progress(&self, id: ConnectionId) -> Option<Time> {
         let connection = self.connections.get(id)?;
-        Some(self.outs.get(connection.out as usize)?.progress)
+        Some(self.outs.get(connection.out)?.progress)
     }
 
     /// The write deadline of a connection passed: it counts from when the peer last took something.
@@ -201,7 +201,7 @@ impl Reactor {
         let Some(connection) = self.connections.get(id) else {
             return;
         };
-        let Some(unsent) = self.outs.get_mut(connection.out as usize) else {
+        let Some(unsent) = self.outs.get_mut(connection.out) else {
             return;
         };
         unsent.stall = None;

@@ -12,6 +12,7 @@ mod flush;
 mod idle;
 mod inbound;
 mod layers;
+mod outputs;
 mod pipe;
 mod read;
 mod stepper;
@@ -56,13 +57,13 @@ use dispatch::{Call, ProtocolCall};
 pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
+use outputs::Outputs;
 pub use stepper::{Stepper, run};
 pub use stop::Report;
 use stop::Running;
 use stopwatch::{Caller, Stopwatch};
 pub(crate) use timed::RepeatedCall;
 use timed::Timed;
-use write::Unsent;
 pub(crate) use write::encode;
 
 /// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
@@ -88,7 +89,7 @@ pub(crate) use write::encode;
 pub struct Reactor {
     pub(crate) network: Box<dyn Network>,
     pub(crate) connections: Table,
-    outs: Slab<Unsent>,
+    outs: Outputs,
     pub(crate) framings: Framings,
     pub(crate) settings: Slab<Settings>,
     listeners: Slab<ListenerState>,
@@ -182,7 +183,7 @@ impl Reactor {
         Self {
             network,
             connections: Table::default(),
-            outs: Slab::new(),
+            outs: Outputs::default(),
             framings: Framings::default(),
             settings,
             listeners: Slab::new(),

@@ -36,8 +36,16 @@ impl Unsent {
         self.left_over.note(turn, self.queue.len());
     }
 
-    fn waiting_since_before(&self, turn: u32) -> usize {
+    pub(super) fn waiting_since_before(&self, turn: u32) -> usize {
         self.left_over.before(turn, self.queue.len())
+    }
+
+    /// Makes it as new for the next, and hands its buffer out, empty.
+    pub(super) fn renew(&mut self) -> Vec<u8> {
+        self.blocked = false;
+        self.left_over = LeftOver::default();
+        self.stall = None;
+        self.queue.renew()
     }
 }
 
@@ -203,11 +211,7 @@ impl Reactor {
             return 0;
         };
         let early = connection.rare.as_ref().map_or(0, |rare| rare.early.size());
-        early
-            + self
-                .outs
-                .get(connection.out as usize)
-                .map_or(0, Unsent::len)
+        early + self.outs.get(connection.out).map_or(0, Unsent::len)
     }
 
     /// How many bytes were written that no flush has offered the peer yet.
@@ -219,7 +223,7 @@ impl Reactor {
             .rare
             .as_ref()
             .map_or(0, |rare| rare.early.not_offered());
-        let unsent = self.outs.get(connection.out as usize);
+        let unsent = self.outs.get(connection.out);
         early + unsent.map_or(0, |unsent| unsent.left_over.more(unsent.queue.len()))
     }
 
@@ -254,7 +258,7 @@ impl Reactor {
             return false;
         };
         let turn = self.turn;
-        let unsent = self.outs.get(connection.out as usize);
+        let unsent = self.outs.get(connection.out);
         let early = connection
             .rare
             .as_ref()
@@ -279,22 +283,15 @@ impl Reactor {
         &mut self.outs[place].queue
     }
 
-    fn output_place(&mut self, id: ConnectionId) -> usize {
+    fn output_place(&mut self, id: ConnectionId) -> u32 {
         let connection = self
             .connections
             .get_mut(id)
             .expect("only a connection that admits a write has an output");
         if connection.out == NONE {
-            let unsent = Unsent {
-                queue: Outbound::with_buffer(self.pool.take()),
-                progress: self.now,
-                ..Unsent::default()
-            };
-
-            connection.out =
-                u32::try_from(self.outs.insert(unsent)).expect("fewer outputs than connections");
+            connection.out = self.outs.begin(self.pool.take(), self.now);
         }
-        connection.out as usize
+        connection.out
     }
 
     /// Lends the output to a callback, with the framing to encode by. `None` if a write has to take the longer way: layers
@@ -308,7 +305,7 @@ impl Reactor {
         if !connection.takes_writes() || connection.has_layers() {
             return None;
         }
-        if let Some(unsent) = self.outs.get(connection.out as usize)
+        if let Some(unsent) = self.outs.get(connection.out)
             && unsent.waiting_since_before(self.turn) > self.limits(id).unsent
         {
             return None;
@@ -325,12 +322,12 @@ impl Reactor {
             return;
         };
         let written = out.len() > before;
-        if let Some(unsent) = self.outs.get_mut(connection.out as usize) {
+        if let Some(unsent) = self.outs.get_mut(connection.out) {
             unsent.queue.return_tail(out);
         }
         if written {
             self.mark_dirty(id);
-        } else if connection.out != NONE && self.outs[connection.out as usize].len() == 0 {
+        } else if connection.out != NONE && self.outs[connection.out].len() == 0 {
             self.release_output(id);
         }
     }
@@ -341,14 +338,14 @@ impl Reactor {
             return;
         };
         let place = std::mem::replace(&mut connection.out, NONE);
-        let Some(unsent) = self.outs.try_remove(place as usize) else {
+        let Some(unsent) = self.outs.get(place) else {
             return;
         };
-        self.counters.bytes_dropped += unsent.queue.len() as u64;
+        self.counters.bytes_dropped += unsent.len() as u64;
         if let Some(timer) = unsent.stall {
             self.timers.cancel(timer);
         }
-        self.pool.put(unsent.queue.into_buffer());
+        self.pool.put(self.outs.end(place));
     }
 }
 

@@ -172,7 +172,20 @@ fn a_million_armed_and_cancelled_take_the_room_of_the_few_that_live() {
         timers.reset(live[(n + 5) % 10], at(n as u64 * 3));
     }
     assert_eq!((timers.len(), timers.heap.len()), (10, 10));
-    assert!(timers.slots.capacity() <= 32 && timers.heap.capacity() <= 32);
+    assert_eq!(
+        (timers.slots.capacity(), timers.heap.capacity()),
+        (256, 256)
+    );
+}
+
+#[test]
+fn many_that_lived_together_give_their_room_back() {
+    let mut timers = Timers::new();
+    let ids: Vec<TimerId> = (0..20_000).map(|n| timers.arm(at(n % 7), 0)).collect();
+    for id in ids {
+        timers.cancel(id);
+    }
+    assert!(timers.slots.capacity() <= 512 && timers.heap.capacity() == 256);
 }
 
 #[derive(Clone, Copy, Debug)]

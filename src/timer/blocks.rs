@@ -1,0 +1,108 @@
+//! A growing array whose entries are not copied when it grows. Owns them, in blocks of one size; knows nothing of their
+//! order.
+
+use std::ops::{Index, IndexMut};
+
+/// Entries of a block: a few kilobytes.
+const BLOCK: usize = 256;
+
+/// A vector in blocks. Only its list of blocks, 24 bytes each, is ever copied.
+#[derive(Debug)]
+pub(super) struct Blocks<E> {
+    /// All but the last are full; the last is not empty.
+    blocks: Vec<Vec<E>>,
+    /// Kept, so that one entry more and less again does not allocate each time.
+    spare: Option<Vec<E>>,
+    len: usize,
+}
+
+impl<E> Default for Blocks<E> {
+    fn default() -> Self {
+        Self {
+            blocks: Vec::new(),
+            spare: None,
+            len: 0,
+        }
+    }
+}
+
+impl<E> Blocks<E> {
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn first(&self) -> Option<&E> {
+        self.blocks.first()?.first()
+    }
+
+    pub(super) fn push(&mut self, entry: E) {
+        if self.len.is_multiple_of(BLOCK) {
+            let spare = self.spare.take();
+            self.blocks
+                .push(spare.unwrap_or_else(|| Vec::with_capacity(BLOCK)));
+        }
+        if let Some(last) = self.blocks.last_mut() {
+            last.push(entry);
+        }
+        self.len += 1;
+    }
+
+    pub(super) fn pop(&mut self) -> Option<E> {
+        let last = self.blocks.last_mut()?;
+        let entry = last.pop();
+        self.len -= 1;
+        if last.is_empty() {
+            self.spare = self.blocks.pop();
+        }
+        entry
+    }
+
+    /// For how many there is room.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        (self.blocks.len() + usize::from(self.spare.is_some())) * BLOCK
+    }
+}
+
+impl<E> Index<usize> for Blocks<E> {
+    type Output = E;
+
+    #[inline]
+    fn index(&self, at: usize) -> &E {
+        &self.blocks[at / BLOCK][at % BLOCK]
+    }
+}
+
+impl<E> IndexMut<usize> for Blocks<E> {
+    #[inline]
+    fn index_mut(&mut self, at: usize) -> &mut E {
+        &mut self.blocks[at / BLOCK][at % BLOCK]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_does_what_a_vector_does() {
+        let mut blocks = Blocks::default();
+        for size in [BLOCK - 1, 1, 1, 10 * BLOCK] {
+            let before = blocks.len();
+            (before..before + size).for_each(|n| blocks.push(n));
+            assert!((0..before + size).all(|n| blocks[n] == n));
+        }
+        blocks[BLOCK] = 7;
+        assert_eq!((blocks[BLOCK], blocks.first()), (7, Some(&0)));
+        blocks[BLOCK] = BLOCK;
+        for n in (0..11 * BLOCK + 1).rev() {
+            assert_eq!(blocks.pop(), Some(n));
+        }
+        assert_eq!(
+            (blocks.pop(), blocks.len(), blocks.first()),
+            (None, 0, None)
+        );
+        assert_eq!(blocks.capacity(), BLOCK, "one block is kept");
+    }
+}
