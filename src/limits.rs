@@ -206,6 +206,8 @@ pub(crate) const FLUSH_EVERY: usize = 32;
 pub(crate) const MAILBOX: usize = 64 * 1024;
 /// Spare buffers kept: as many as may be wanted between two flushes, several times over.
 pub(crate) const POOL: usize = 1024;
+/// Entries that a list of things to do keeps room for: more than a turn has, unless somebody writes to everybody.
+pub(crate) const LIST_KEPT: usize = 4096;
 /// Layers one connection may have: more is a protocol in a loop.
 pub(crate) const LAYERS: usize = 8;
 /// The first and the longest pause after an accept that failed for want of descriptors or memory.

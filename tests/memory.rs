@@ -8,10 +8,11 @@
 mod no_kernel;
 
 use std::alloc::System;
+use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ropewalk::{LineReceiver, Protocol, Reactor, Stepper, Transport};
+use ropewalk::{ConnectionId, LineReceiver, Protocol, Reactor, Stepper, Transport};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use no_kernel::FarEnds;
@@ -76,7 +77,7 @@ impl Bench {
         reactor
             .listen("tcp:8007")
             .serve(move |_peer| protocol())
-            .unwrap();
+            .expect("any address will do");
         let mut bench = Self {
             far,
             stepper: Stepper::new(reactor),
@@ -102,7 +103,8 @@ impl Bench {
     fn turn(&mut self) {
         let (_, before) = allocated();
         let begin = std::time::Instant::now();
-        assert!(self.stepper.turn(Some(Duration::ZERO)).unwrap());
+        let goes_on = self.stepper.turn(Some(Duration::ZERO));
+        assert!(goes_on.expect("this network does not fail"));
         self.longest = self.longest.max(begin.elapsed());
         let (_, after) = allocated();
         self.most_in_a_turn = self.most_in_a_turn.max(after - before);
@@ -136,6 +138,7 @@ impl Bench {
         self.settle();
     }
 
+    /// Does this with each, and waits for what was to end to be over.
     fn each_is_lost(&mut self, ends: std::ops::Range<u32>, how: fn(&FarEnds, u32)) {
         for end in ends {
             how(&self.far, end);
@@ -228,4 +231,91 @@ fn a_million_made_and_lost_and_made_again_return_to_where_they_began() {
         bench.longest
     );
     assert!(full[1] <= full[0] + KEPT, "the second time it took more");
+}
+
+#[test]
+fn what_one_word_to_everybody_took_is_given_back() {
+    const ALL: usize = 200_000;
+    let _alone = alone();
+    thread_local! {
+        static IDS: RefCell<Vec<ConnectionId>> = RefCell::default();
+    }
+    struct Listed;
+    impl Protocol for Listed {
+        fn connection_made(&mut self, transport: &mut Transport<'_>) {
+            IDS.with_borrow_mut(|ids| ids.push(transport.id()));
+        }
+
+        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    }
+    IDS.with_borrow_mut(|ids| ids.reserve(ALL + 1));
+    let mut bench = Bench::new(ALL, || Listed);
+    bench.call(ALL);
+    let (silent, _) = allocated();
+    for (end, takes) in [(0, Some(0)), (1, None)] {
+        for id in IDS.with_borrow_mut(|ids| ids.clone()) {
+            bench.stepper.reactor().write(id, b"a word to everybody");
+        }
+        bench.far.take(end, takes);
+        bench.settle();
+    }
+    let (spoken, _) = allocated();
+    assert!(spoken <= silent + KEPT, "{} bytes more", spoken - silent);
+}
+
+/// What a far end does between its call and its end.
+fn lives(far: &FarEnds, end: u32) {
+    match end % 5 {
+        0 => far.send(end, 3),
+        1 => {
+            far.take(end, Some(0));
+            far.send(end, 200_000);
+        }
+        2 => {
+            far.take(end, Some(1));
+            far.send(end, 100);
+            far.finish(end);
+        }
+        3 => {
+            far.send(end, 50);
+            far.finish(end);
+        }
+        _ => {}
+    }
+}
+
+fn ends(far: &FarEnds, end: u32) {
+    match end % 5 {
+        0 => far.finish(end),
+        2 if end.is_multiple_of(2) => far.take(end, None),
+        3 => {}
+        _ => far.reset(end),
+    }
+}
+
+#[test]
+fn a_million_in_a_row_with_resets_half_closes_and_slow_readers_return_to_where_they_began() {
+    const AT_ONCE: u32 = 1000;
+    let _alone = alone();
+    let mut bench = Bench::new(AT_ONCE as usize, || Echo);
+    let mut after_the_first = None;
+    for _ in 0..MILLION as u32 / AT_ONCE {
+        bench.call(AT_ONCE as usize);
+        bench.each_is_lost(0..AT_ONCE, lives);
+        bench.each_is_lost(0..AT_ONCE, ends);
+        assert_eq!((bench.connections(), bench.far.open()), (0, 0));
+        assert_eq!(bench.stepper.timeout(), None, "a timer is left over");
+        let (now, _) = allocated();
+        let first = *after_the_first.get_or_insert(now);
+        assert!(now <= first + 4096, "{} bytes more", now - first);
+    }
+    let counters = bench.stepper.reactor().counters();
+    let all = MILLION as u64 + 1;
+    assert_eq!((counters.accepted, counters.lost), (all, all));
+    assert_eq!(
+        counters.timed_out,
+        2 * MILLION as u64 / 5,
+        "those who took too little"
+    );
+    assert_eq!((counters.stale_writes, counters.panics), (0, 0));
 }

@@ -4,7 +4,7 @@
 use std::io;
 use std::time::Duration;
 
-use crate::limits::{CALL_BUDGET, FLUSH_EVERY, READ_BUFFER};
+use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, READ_BUFFER};
 use crate::network::Batch;
 use crate::table::Owner;
 
@@ -112,7 +112,24 @@ impl Reactor {
     /// What is written between two turns counts as written in the next one.
     fn end_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
+        self.trim();
         self.end_timing();
+    }
+
+    /// Gives the room back that lists took when there was something to do for a great many at once.
+    fn trim(&mut self) {
+        if is_slack(self.ready.len(), self.ready.capacity()) {
+            self.ready.shrink_to(LIST_KEPT);
+        }
+        if is_slack(self.dirty.len(), self.dirty.capacity()) {
+            self.dirty.shrink_to(LIST_KEPT);
+        }
+        if is_slack(self.ended.len(), self.ended.capacity()) {
+            self.ended.shrink_to(LIST_KEPT);
+        }
+        if is_slack(self.calls.len(), self.calls.capacity()) {
+            self.calls.shrink_to(LIST_KEPT);
+        }
     }
 
     /// Makes the calls that were posted up to now, by callbacks and by other threads. Each have a share of their own, so
@@ -156,4 +173,9 @@ impl Reactor {
                 .as_ref()
                 .is_some_and(|mailbox| mailbox.has_mail())
     }
+}
+
+/// So little is left of so much room that moving it elsewhere costs next to nothing.
+fn is_slack(len: usize, room: usize) -> bool {
+    room > LIST_KEPT && len < LIST_KEPT / 2
 }
