@@ -157,13 +157,17 @@ impl Outbound {
     /// Drops everything unsent, and hands the buffer out, empty, for a [`BufferPool`].
     pub(crate) fn renew(&mut self) -> Vec<u8> {
         self.clear();
-        self.queue.shrink_to(PIECES_KEPT);
+        if self.queue.capacity() > PIECES_KEPT {
+            self.queue.shrink_to(PIECES_KEPT);
+        }
         mem::take(&mut self.tail)
     }
 
     /// Drops everything unsent. The tail keeps its room.
     pub(crate) fn clear(&mut self) {
-        self.queue.clear();
+        if !self.queue.is_empty() {
+            self.queue.clear();
+        }
         self.tail.clear();
         (self.head, self.queued) = (0, 0);
     }

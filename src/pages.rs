@@ -16,9 +16,14 @@
 //! ever copied. So no turn of the loop is long because of it, and a table that has just grown has at most one page too
 //! much. The lowest page with a vacant place is filled first, so that a table that has become small gives pages back.
 
+use std::mem;
+
 /// Places of a page: few enough that one is made and cleared within microseconds, enough that the directory of a million
 /// is a few kilobytes.
 const PAGE: usize = 256;
+
+/// As many as places of 32 bits are in.
+const MOST_PAGES: usize = 1 << 24;
 
 /// The end of a page's list of vacant places.
 const END: u16 = u16::MAX;
@@ -40,7 +45,7 @@ pub(crate) struct Pages<E> {
     vacancies: Vec<Vacancies>,
     /// One bit a page: it has a vacant place.
     roomy: Vec<u64>,
-    /// All words of `roomy` below this one are zero.
+    /// The lowest page with a vacant place; behind the last page if none has one.
     lowest: usize,
     len: usize,
     /// One page is kept, so that a table that goes up and down by one entry does not allocate each time.
@@ -105,39 +110,46 @@ impl<E: Entry> Pages<E> {
     /// # Panics
     /// If 2^32 places are taken, which no machine has the memory for.
     pub(crate) fn insert(&mut self, entry: E) -> u32 {
-        let at = self.roomy_page();
-        let spare = &mut self.spare;
-        let page = self.directory[at].get_or_insert_with(|| spare.take().unwrap_or_else(vacant));
-        let vacancies = &mut self.vacancies[at];
-        let place = usize::from(vacancies.first);
-        let before = std::mem::replace(&mut page[place], entry);
-        vacancies.first = before.next_vacant().expect("a listed place is vacant");
+        let at = self.lowest;
+        if self.directory.get(at).is_none_or(Option::is_none) {
+            self.make_lowest();
+        }
+        let (Some(Some(page)), Some(vacancies)) =
+            (self.directory.get_mut(at), self.vacancies.get_mut(at))
+        else {
+            unreachable!("it was made if it was not there");
+        };
+        let place = usize::from(vacancies.first) % PAGE;
+        let next = page[place].next_vacant();
+        // A vacant entry owns nothing that would have to be dropped.
+        mem::forget(mem::replace(&mut page[place], entry));
+        vacancies.first = next.expect("a listed place is vacant");
         vacancies.taken += 1;
         if vacancies.first == END {
-            self.roomy[at / 64] &= !(1 << (at % 64));
+            self.is_full(at);
         }
         self.len += 1;
-        u32::try_from(at * PAGE + place).expect("memory ends before 2^32 places")
+        (at * PAGE + place) as u32
     }
 
     /// Takes an entry out of its place; `None` if that is vacant. The page is given back with its last one.
     pub(crate) fn remove(&mut self, place: u32) -> Option<E> {
-        let entry = self.at_mut(place)?;
-        if entry.next_vacant().is_some() {
+        let (at, place) = (place as usize / PAGE, place as usize % PAGE);
+        let page = self.directory.get_mut(at)?.as_mut()?;
+        if page[place].next_vacant().is_some() {
             return None;
         }
-        let at = place as usize / PAGE;
-        let first = self.vacancies[at].first;
-        let entry = std::mem::replace(self.at_mut(place)?, E::vacant(first));
         let vacancies = &mut self.vacancies[at];
-        vacancies.first = (place as usize % PAGE) as u16;
+        let entry = mem::replace(&mut page[place], E::vacant(vacancies.first));
+        if vacancies.first == END {
+            self.roomy[at / 64] |= 1 << (at % 64);
+            self.lowest = self.lowest.min(at);
+        }
+        vacancies.first = place as u16;
         vacancies.taken -= 1;
-        // The first page stays: most programs have few entries, which come and go all the time.
-        let is_empty = vacancies.taken == 0 && at > 0;
         self.len -= 1;
-        self.roomy[at / 64] |= 1 << (at % 64);
-        self.lowest = self.lowest.min(at / 64);
-        if is_empty {
+        // The first page stays: most programs have few entries, which come and go all the time.
+        if vacancies.taken == 0 && at > 0 {
             self.give_back(at);
         }
         Some(entry)
@@ -165,23 +177,33 @@ impl<E: Entry> Pages<E> {
         pages.count() * PAGE
     }
 
-    /// The lowest page with a vacant place, which is added to the directory if there is none.
-    fn roomy_page(&mut self) -> usize {
-        while let Some(&word) = self.roomy.get(self.lowest) {
-            if word != 0 {
-                return self.lowest * 64 + word.trailing_zeros() as usize;
-            }
-            self.lowest += 1;
+    /// Makes the page that is filled next, which was given back or has never been there.
+    #[cold]
+    fn make_lowest(&mut self) {
+        let at = self.lowest;
+        if at == self.directory.len() {
+            assert!(at < MOST_PAGES, "memory ends before 2^32 places");
+            self.directory.push(None);
+            self.vacancies.push(Vacancies { taken: 0, first: 0 });
+            self.roomy.resize(at / 64 + 1, 0);
+            self.roomy[at / 64] |= 1 << (at % 64);
         }
-        let at = self.directory.len();
-        self.directory.push(None);
-        self.vacancies.push(Vacancies { taken: 0, first: 0 });
-        if at / 64 == self.roomy.len() {
-            self.roomy.push(0);
-        }
-        self.roomy[at / 64] |= 1 << (at % 64);
-        self.lowest = at / 64;
-        at
+        self.directory[at] = self.spare.take().or_else(|| Some(vacant()));
+    }
+
+    /// The lowest page has no vacant place any more: another one is the lowest now, or is to be added.
+    #[cold]
+    fn is_full(&mut self, at: usize) {
+        self.roomy[at / 64] &= !(1 << (at % 64));
+        let words = self.roomy.iter().enumerate().skip(at / 64);
+        let bits = |(nth, word): (usize, &u64)| {
+            let bit = word.trailing_zeros() as usize;
+            (*word != 0).then_some(nth * 64 + bit)
+        };
+        self.lowest = words
+            .filter_map(bits)
+            .next()
+            .unwrap_or(self.directory.len());
     }
 
     fn give_back(&mut self, at: usize) {
@@ -196,6 +218,7 @@ impl<E: Entry> Pages<E> {
             self.roomy[last / 64] &= !(1 << (last % 64));
         }
         self.roomy.truncate(self.directory.len().div_ceil(64));
+        self.lowest = self.lowest.min(self.directory.len());
     }
 }
 

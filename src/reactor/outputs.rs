@@ -3,11 +3,11 @@
 use crate::arena::Arena;
 use crate::network::Time;
 
-use super::write::Unsent;
+use super::write::{Ended, Unsent};
 
 /// Outputs below this place are kept for the next that writes: a reply takes and gives one back, and that has to be
-/// cheap. They are in the arena's first page, which is never given back anyway.
-const KEPT: u32 = 64;
+/// cheap. They are the arena's first page, which is never given back anyway.
+const KEPT: u32 = 256;
 
 /// A table of outputs.
 #[derive(Default)]
@@ -18,6 +18,11 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
+    /// How many are in use.
+    pub(super) fn len(&self) -> usize {
+        self.places.len() - self.spare.len()
+    }
+
     #[inline]
     pub(super) fn get(&self, place: u32) -> Option<&Unsent> {
         self.places.get(place)
@@ -29,6 +34,7 @@ impl Outputs {
     }
 
     /// A place for an output that begins with this buffer, which is empty.
+    #[inline]
     pub(super) fn begin(&mut self, buffer: Vec<u8>, now: Time) -> u32 {
         let place = match self.spare.pop() {
             Some(place) => place,
@@ -40,18 +46,16 @@ impl Outputs {
         place
     }
 
-    /// Ends an output, and gives its buffer back, empty.
-    pub(super) fn end(&mut self, place: u32) -> Vec<u8> {
-        if place >= KEPT {
-            let unsent = self.places.remove(place);
-            return unsent.map_or_else(Vec::new, |mut unsent| unsent.renew());
+    /// Ends an output. `None` if there is none.
+    #[inline]
+    pub(super) fn end(&mut self, place: u32) -> Option<Ended> {
+        let ended = self.places.get_mut(place)?.renew();
+        if place < KEPT {
+            self.spare.push(place);
+        } else {
+            self.places.remove(place);
         }
-        let Some(unsent) = self.places.get_mut(place) else {
-            return Vec::new();
-        };
-        let buffer = unsent.renew();
-        self.spare.push(place);
-        buffer
+        Some(ended)
     }
 }
 
@@ -83,8 +87,9 @@ mod tests {
         unsent.queue.push(b"hello");
         unsent.note_waiting(3);
         unsent.blocked = true;
-        let buffer = outputs.end(place);
-        assert!(buffer.is_empty() && buffer.capacity() >= 100);
+        let ended = outputs.end(place).expect("it was begun");
+        assert!(ended.buffer.is_empty() && ended.buffer.capacity() >= 100);
+        assert_eq!(ended.dropped, 5);
 
         assert_eq!(outputs.begin(Vec::new(), Time::NEVER), place);
         let unsent = &outputs[place];
@@ -116,5 +121,6 @@ mod tests {
         }
         assert_eq!(outputs.places.len(), KEPT as usize);
         assert_eq!(outputs.spare.len(), KEPT as usize);
+        assert_eq!(outputs.len(), 0);
     }
 }

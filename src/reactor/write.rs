@@ -40,13 +40,26 @@ impl Unsent {
         self.left_over.before(turn, self.queue.len())
     }
 
-    /// Makes it as new for the next, and hands its buffer out, empty.
-    pub(super) fn renew(&mut self) -> Vec<u8> {
+    /// Makes it as new for the next connection that writes.
+    #[inline]
+    pub(super) fn renew(&mut self) -> Ended {
         self.blocked = false;
         self.left_over = LeftOver::default();
-        self.stall = None;
-        self.queue.renew()
+        Ended {
+            dropped: self.len(),
+            stall: self.stall.take(),
+            buffer: self.queue.renew(),
+        }
     }
+}
+
+/// What an output leaves behind.
+pub(super) struct Ended {
+    /// So many bytes will not be sent.
+    pub(super) dropped: usize,
+    pub(super) stall: Option<TimerId>,
+    /// It is empty.
+    pub(super) buffer: Vec<u8>,
 }
 
 /// How many bytes flushes have left over: what the hard limit looks at.
@@ -338,14 +351,14 @@ impl Reactor {
             return;
         };
         let place = std::mem::replace(&mut connection.out, NONE);
-        let Some(unsent) = self.outs.get(place) else {
+        let Some(ended) = self.outs.end(place) else {
             return;
         };
-        self.counters.bytes_dropped += unsent.len() as u64;
-        if let Some(timer) = unsent.stall {
+        self.counters.bytes_dropped += ended.dropped as u64;
+        if let Some(timer) = ended.stall {
             self.timers.cancel(timer);
         }
-        self.pool.put(self.outs.end(place));
+        self.pool.put(ended.buffer);
     }
 }
 

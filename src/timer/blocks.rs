@@ -6,13 +6,13 @@ use std::ops::{Index, IndexMut};
 /// Entries of a block: a few kilobytes.
 const BLOCK: usize = 256;
 
-/// A vector in blocks. Only its list of blocks, 24 bytes each, is ever copied.
+/// A vector in blocks. Only its list of blocks, eight bytes each, is ever copied.
 #[derive(Debug)]
 pub(super) struct Blocks<E> {
-    /// All but the last are full; the last is not empty.
-    blocks: Vec<Vec<E>>,
+    /// Each has an entry below `len`; what stands above that is of no meaning.
+    blocks: Vec<Box<[E; BLOCK]>>,
     /// Kept, so that one entry more and less again does not allocate each time.
-    spare: Option<Vec<E>>,
+    spare: Option<Box<[E; BLOCK]>>,
     len: usize,
 }
 
@@ -26,36 +26,36 @@ impl<E> Default for Blocks<E> {
     }
 }
 
-impl<E> Blocks<E> {
+impl<E: Copy> Blocks<E> {
     #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
+    #[inline]
     pub(super) fn first(&self) -> Option<&E> {
-        self.blocks.first()?.first()
+        self.blocks.first().map(|block| &block[0])
     }
 
     pub(super) fn push(&mut self, entry: E) {
-        if self.len.is_multiple_of(BLOCK) {
+        let at = self.len;
+        if at.is_multiple_of(BLOCK) {
             let spare = self.spare.take();
             self.blocks
-                .push(spare.unwrap_or_else(|| Vec::with_capacity(BLOCK)));
-        }
-        if let Some(last) = self.blocks.last_mut() {
-            last.push(entry);
+                .push(spare.unwrap_or_else(|| Box::new([entry; BLOCK])));
         }
         self.len += 1;
+        self[at] = entry;
     }
 
     pub(super) fn pop(&mut self) -> Option<E> {
-        let last = self.blocks.last_mut()?;
-        let entry = last.pop();
-        self.len -= 1;
-        if last.is_empty() {
+        let at = self.len.checked_sub(1)?;
+        let entry = self[at];
+        self.len = at;
+        if at.is_multiple_of(BLOCK) {
             self.spare = self.blocks.pop();
         }
-        entry
+        Some(entry)
     }
 
     /// For how many there is room.
