@@ -11,7 +11,7 @@ use crate::error::{Lost, Side};
 use crate::group::FrameQueue;
 use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
-use crate::network::{Farewell, SocketId};
+use crate::network::{Arrival, Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
 use crate::reactor::{Connecting, Early};
 use crate::table::ConnectionId;
@@ -217,6 +217,11 @@ impl Connection {
             .is_some_and(|rare| !rare.layers.is_empty())
     }
 
+    /// Whether it is to be known when its bytes come.
+    pub(crate) fn is_stamped(&self) -> bool {
+        self.rare.as_ref().is_some_and(|rare| rare.stamps.is_some())
+    }
+
     pub(crate) fn protocol_serial(&self) -> u32 {
         self.rare.as_ref().map_or(0, |rare| rare.protocol_serial)
     }
@@ -268,6 +273,8 @@ pub(crate) struct Rare {
     pub(crate) frames: FrameQueue,
     /// How many bytes were dropped while lingering.
     pub(crate) lingered: usize,
+    /// It was asked when its bytes come: when the last ones came, if any have.
+    pub(crate) stamps: Option<Box<Option<Arrival>>>,
 }
 
 impl Rare {
@@ -290,6 +297,7 @@ impl Rare {
             && self.connecting.is_none()
             && self.partner.is_none()
             && self.frames.is_empty()
+            && self.stamps.is_none()
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Counters {
     pub turns_slow: u64,
     /// The longest turn, without its wait.
     pub turn_longest: Duration,
+    /// Looks at the network in vain instead of sleep, see [`Reactor::set_spin`](crate::Reactor::set_spin).
+    pub spins: u64,
     /// Connections accepted.
     pub accepted: u64,
     /// Connections made by us.

@@ -95,7 +95,7 @@ pub use group::{Group, Slow};
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};
-pub use network::{Network, OsNetwork, Signal, Time};
+pub use network::{Arrival, Network, OsNetwork, Signal, StampedBy, Time};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};

@@ -345,6 +345,11 @@ impl Transport<'_> {
         }
     }
 
+    /// The reactor, to look at what a loan does not change.
+    pub(crate) fn glance(&self) -> &Reactor {
+        self.reactor
+    }
+
     fn change(&mut self) {
         self.halted = true;
         self.changed = true;

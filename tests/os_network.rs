@@ -382,6 +382,44 @@ fn a_timeout_is_never_early() {
 }
 
 #[test]
+fn a_wait_that_is_spent_looking_is_over_in_time_and_not_early() {
+    let network = &mut network();
+    let wait = Duration::from_micros(1500);
+    network.set_spin(LONG);
+    let (start, mut batch) = (network.now(), Batch::default());
+    network.poll(Some(wait), &mut batch).unwrap();
+    assert!(network.now() - start >= wait);
+    assert!(batch.spins > 0);
+}
+
+#[test]
+fn a_look_without_a_wait_is_one_look() {
+    let network = &mut network();
+    network.set_spin(LONG);
+    let mut batch = Batch::default();
+    network.poll(Some(Duration::ZERO), &mut batch).unwrap();
+    assert_eq!(batch.spins, 0);
+}
+
+#[test]
+fn who_looks_only_for_a_while_sleeps_then_and_is_woken() {
+    let network = &mut network();
+    network.set_spin(Duration::from_nanos(1));
+    let (_, mut peer) = connected(network);
+    poll_until(network, CONNECTION, |r| r.writable);
+    let sender = thread::spawn(move || peer.write_all(b"hello").map(|()| peer));
+    poll_until(network, CONNECTION, |r| r.readable);
+    sender.join().unwrap().unwrap();
+    let start = network.now();
+    let wait = Duration::from_millis(3);
+    while network.now() - start < wait {
+        let mut batch = Batch::default();
+        network.poll(Some(wait), &mut batch).unwrap();
+        assert!(batch.spins <= 2, "{} looks", batch.spins);
+    }
+}
+
+#[test]
 fn an_id_that_is_closed_or_of_another_sort_is_an_error() {
     let network = &mut network();
     let (listener, _) = listen(network, "127.0.0.1:0");

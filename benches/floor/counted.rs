@@ -89,6 +89,10 @@ impl Network for Counted {
         self.network.read(socket, buffer)
     }
 
+    fn set_spin(&mut self, time: Duration) {
+        self.network.set_spin(time);
+    }
+
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
         self.network.shutdown_write(socket)
     }

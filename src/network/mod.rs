@@ -5,6 +5,13 @@
 //! above it, the turn of the loop included, is the same code over the machine's sockets ([`OsNetwork`]), in simulation
 //! and in a unit test.
 
+#[cfg(all(feature = "precise", any(target_os = "linux", target_os = "android")))]
+mod alarm;
+#[cfg(not(all(feature = "precise", any(target_os = "linux", target_os = "android"))))]
+#[path = "no_alarm.rs"]
+mod alarm;
+mod arrival;
+mod clock;
 mod names;
 mod os;
 mod random;
@@ -14,6 +21,11 @@ mod signals;
 #[path = "no_signals.rs"]
 mod signals;
 mod sockets;
+#[cfg(all(feature = "precise", any(target_os = "linux", target_os = "android")))]
+mod stamps;
+#[cfg(not(all(feature = "precise", any(target_os = "linux", target_os = "android"))))]
+#[path = "no_stamps.rs"]
+mod stamps;
 mod time;
 
 use std::fmt;
@@ -26,6 +38,7 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::NameError;
 
+pub use arrival::{Arrival, StampedBy};
 pub use os::OsNetwork;
 pub use time::Time;
 
@@ -43,6 +56,12 @@ pub trait Network {
     /// # Errors
     /// Only when the selector itself is broken; an interrupted wait is no error.
     fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()>;
+
+    /// From now on a [`poll`](Self::poll) that has to wait first looks, for so long, again and again without sleeping, and
+    /// likewise for so long before the wait is over. Zero: it sleeps at once. Where nobody sleeps this means nothing.
+    fn set_spin(&mut self, time: Duration) {
+        let _ = time;
+    }
 
     /// Monotonic time now. The reactor asks once a turn.
     fn now(&mut self) -> Time;
@@ -108,6 +127,28 @@ pub trait Network {
     /// # Errors
     /// What `recv` says.
     fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received>;
+
+    /// From now on [`read_stamped`](Self::read_stamped) is to tell when the system received the bytes, or no longer.
+    ///
+    /// # Errors
+    /// What the system says; `Unsupported` where it has no such stamps: then a stamp is the time of the read.
+    fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
+        let _ = (socket, on);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Like [`read`](Self::read), and tells when the last of these bytes were received.
+    ///
+    /// # Errors
+    /// What `recvmsg` says.
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        let received = self.read(socket, buffer)?;
+        Ok((received, Arrival::read_at(self.now(), self.wall_clock())))
+    }
 
     /// Writes once, from several pieces in order; returns how many bytes were taken. Never raises `SIGPIPE`.
     ///
@@ -204,6 +245,8 @@ pub struct Batch {
     pub signals: Vec<Signal>,
     /// Lookups done: the addresses in the resolver's order, port 0.
     pub names: Vec<(LookupId, Result<Vec<std::net::IpAddr>, NameError>)>,
+    /// How often the network looked in vain instead of sleeping, see [`Network::set_spin`].
+    pub spins: u64,
 }
 
 impl Batch {
@@ -212,6 +255,7 @@ impl Batch {
         self.ready.clear();
         self.signals.clear();
         self.names.clear();
+        self.spins = 0;
     }
 }
 

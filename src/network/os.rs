@@ -1,24 +1,28 @@
 //! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
+mod waiting;
+
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
 use socket2::SockRef;
 
+use super::alarm::Alarm;
+use super::clock::{self, Clock};
 use super::names::{self, Names};
 use super::random::SplitMix;
 use super::signals::Signals;
 use super::sockets::{self, Socket, retry_interrupted};
+use super::stamps::Stamps;
 use super::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
-    SocketId, Time, Token, Wake,
+    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId,
+    Time, Token, Wake,
 };
 use crate::address::Address;
 use crate::error::NameError;
@@ -30,9 +34,6 @@ compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit mac
 /// How much one poll takes from the selector. What does not fit is told by the next.
 const EVENTS: usize = 1024;
 
-/// Far below what selectors count in (milliseconds, 31 bits), and one needless turn a day is free.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// Tokens of our own, from the top; no socket may have them.
 const WAKER: mio::Token = mio::Token(usize::MAX);
 const SIGNALS: [mio::Token; 3] = [
@@ -40,14 +41,15 @@ const SIGNALS: [mio::Token; 3] = [
     mio::Token(usize::MAX - 2),
     mio::Token(usize::MAX - 3),
 ];
-const FIRST_RESERVED: usize = usize::MAX - 3;
+const ALARM: mio::Token = mio::Token(usize::MAX - 4);
+const FIRST_RESERVED: usize = usize::MAX - 4;
 
 /// Linux and Android: an edge follows a short read, so that the read need not be repeated until `WouldBlock`.
 const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// The machine's own network, as a program is run on.
 ///
-/// Tokens from `u64::MAX - 3` up are its own. An id of a socket that is not open, or not of the right sort, is answered
+/// Tokens from `u64::MAX - 4` up are its own. An id of a socket that is not open, or not of the right sort, is answered
 /// with [`InvalidInput`](io::ErrorKind::InvalidInput).
 #[derive(Debug)]
 pub struct OsNetwork {
@@ -55,6 +57,10 @@ pub struct OsNetwork {
     poll: Poll,
     events: Events,
     waker: Arc<OsWaker>,
+    alarm: Alarm,
+    /// For how long a wait is spent looking.
+    spin: Duration,
+    stamps: Stamps,
     names: Names,
     signals: Option<Signals>,
     /// A descriptor held in reserve, for [`Network::refuse`].
@@ -74,6 +80,9 @@ impl OsNetwork {
         let waker = Arc::new(OsWaker(mio::Waker::new(poll.registry(), WAKER)?));
         Ok(Self {
             sockets: Pages::default(),
+            alarm: Alarm::new(poll.registry(), ALARM),
+            spin: Duration::ZERO,
+            stamps: Stamps::new(),
             poll,
             events: Events::with_capacity(EVENTS),
             names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>, names::resolve),
@@ -109,35 +118,19 @@ impl OsNetwork {
 
 impl Network for OsNetwork {
     fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
-        let timeout = timeout.map(|timeout| timeout.min(LONGEST_WAIT));
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for event in &self.events {
-            let token = event.token();
-            if token.0 < FIRST_RESERVED {
-                batch.ready.push(readiness(event));
-            } else if token == WAKER {
-                self.names.take_done(&mut batch.names);
-            } else if let Some(signals) = &mut self.signals {
-                signals.drain(token, &mut batch.signals);
-            }
-        }
-        Ok(())
+        self.wait(timeout, batch)
+    }
+
+    fn set_spin(&mut self, time: Duration) {
+        self.spin = time;
     }
 
     fn now(&mut self) -> Time {
         self.clock.now()
     }
 
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is where the reactor gets its wall time from"
-    )]
     fn wall_clock(&mut self) -> SystemTime {
-        SystemTime::now()
+        clock::wall_clock()
     }
 
     fn random(&mut self) -> u64 {
@@ -215,13 +208,25 @@ impl Network for OsNetwork {
 
     fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received> {
         let mut stream = self.stream(socket)?;
-        match retry_interrupted(|| stream.read(buffer))? {
-            0 => Ok(Received::Ended),
-            size => Ok(Received::Filled {
-                size,
-                drained: SHORT_READ_DRAINS && size < buffer.len(),
-            }),
-        }
+        let size = retry_interrupted(|| stream.read(buffer))?;
+        Ok(received(size, buffer.len()))
+    }
+
+    fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
+        Stamps::set(self.stream(socket)?, on)
+    }
+
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        let Some(Socket::Stream(stream)) = self.sockets.get(socket.0 as usize) else {
+            return Err(io::ErrorKind::InvalidInput.into());
+        };
+        let (size, stamp) = retry_interrupted(|| self.stamps.read(stream, buffer))?;
+        let arrival = self.clock.arrival(stamp);
+        Ok((received(size, buffer.len()), arrival))
     }
 
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -296,26 +301,14 @@ impl Network for OsNetwork {
     }
 }
 
-fn readiness(event: &Event) -> Readiness {
-    Readiness {
-        token: Token(event.token().0 as u64),
-        readable: event.is_readable(),
-        writable: event.is_writable(),
-        ended: event.is_read_closed() || event.is_write_closed() || stops_at_urgent(event),
-        failed: event.is_error(),
+fn received(size: usize, asked: usize) -> Received {
+    match size {
+        0 => Received::Ended,
+        size => Received::Filled {
+            size,
+            drained: SHORT_READ_DRAINS && size < asked,
+        },
     }
-}
-
-/// Urgent data makes a read stop in front of it, short though more is waiting; no edge follows for that.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-fn stops_at_urgent(event: &Event) -> bool {
-    event.is_priority()
-}
-
-/// Elsewhere a short read is not taken for the last one.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn stops_at_urgent(_event: &Event) -> bool {
-    false
 }
 
 fn selector_token(token: Token) -> io::Result<mio::Token> {
@@ -344,29 +337,6 @@ fn open_files_limit(limits: &str) -> Option<usize> {
         .lines()
         .find_map(|line| line.strip_prefix("Max open files"))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-/// Monotonic time, counted from when it was started.
-#[derive(Debug)]
-#[expect(
-    clippy::disallowed_types,
-    reason = "this is where the reactor gets its time from"
-)]
-struct Clock(std::time::Instant);
-
-#[expect(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "this is where the reactor gets its time from"
-)]
-impl Clock {
-    fn start() -> Self {
-        Self(std::time::Instant::now())
-    }
-
-    fn now(&self) -> Time {
-        Time::START + self.0.elapsed()
-    }
 }
 
 #[derive(Debug)]

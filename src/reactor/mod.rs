@@ -11,6 +11,7 @@ mod early;
 mod flush;
 mod idle;
 mod inbound;
+mod latency;
 mod layers;
 mod outputs;
 mod pipe;

@@ -108,7 +108,12 @@ impl Reactor {
             if budget == 0 {
                 return self.queue_ready(id);
             }
-            let (size, drained) = match self.network.read(socket, buffer) {
+            let outcome = if connection.is_stamped() {
+                self.read_stamped(id, socket, buffer)
+            } else {
+                self.network.read(socket, buffer)
+            };
+            let (size, drained) = match outcome {
                 Ok(Received::Filled { size, drained }) => {
                     self.received(id, &buffer[..size]);
                     (size, drained)

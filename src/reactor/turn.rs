@@ -37,6 +37,7 @@ impl Turn {
         self.batch.clear();
         reactor.network.poll(timeout, &mut self.batch)?;
         // 2.
+        reactor.counters.spins += self.batch.spins;
         reactor.begin_turn();
         reactor.fire_timers();
         // 3.

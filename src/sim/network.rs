@@ -14,8 +14,8 @@ use super::names::service_port;
 use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId, Time,
-    Token, Wake,
+    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId,
+    StampedBy, Time, Token, Wake,
 };
 
 /// The network of one host of a [`World`](super::World).
@@ -134,6 +134,27 @@ impl Network for SimNetwork {
         self.injected(|injected| &mut injected.read)?;
         let end = self.end_of(socket)?;
         self.fabric.borrow_mut().read(end, buffer)
+    }
+
+    fn set_time_stamps(&mut self, _: SocketId, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        let end = self.end_of(socket)?;
+        let received = self.read(socket, buffer)?;
+        let fabric = self.fabric.borrow();
+        let time = fabric.read_arrival(end);
+        let arrival = Arrival {
+            time,
+            wall_clock: fabric.host(self.host).epoch + time.since(Time::START),
+            stamped_by: StampedBy::Kernel,
+        };
+        Ok((received, arrival))
     }
 
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {

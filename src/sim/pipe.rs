@@ -28,8 +28,11 @@ pub(super) struct Pipe {
     flight: VecDeque<Segment>,
     /// When the last segment put in flight will be delivered: none overtakes it.
     last_delivery: Time,
-    arrived: VecDeque<Bytes>,
+    /// What waits to be read, and when it came.
+    arrived: VecDeque<(Bytes, Time)>,
     arrived_size: usize,
+    /// When the last of what was read had come.
+    read_arrival: Time,
     receiving: Receiving,
     window: usize,
     /// Read, but not yet told to the sender as new credit.
@@ -87,6 +90,7 @@ impl Pipe {
             last_delivery: Time::START,
             arrived: VecDeque::new(),
             arrived_size: 0,
+            read_arrival: Time::START,
             receiving: Receiving::Open,
             window,
             owed: 0,
@@ -198,9 +202,9 @@ impl Pipe {
         !self.flight.is_empty()
     }
 
-    pub(super) fn deliver(&mut self, data: Bytes) {
+    pub(super) fn deliver(&mut self, data: Bytes, now: Time) {
         self.arrived_size += data.len();
-        self.arrived.push_back(data);
+        self.arrived.push_back((data, now));
     }
 
     pub(super) fn deliver_fin(&mut self) {
@@ -222,12 +226,13 @@ impl Pipe {
 
     /// How much of it came as one segment.
     pub(super) fn waiting_first(&self) -> usize {
-        self.arrived.front().map_or(0, Bytes::len)
+        self.arrived.front().map_or(0, |(first, _)| first.len())
     }
 
     /// Reads the first `size` bytes of the first segment, without a copy.
     pub(super) fn lend(&mut self, size: usize) -> Bytes {
-        let first = self.arrived.front_mut().expect("only what waits is lent");
+        let (first, time) = self.arrived.front_mut().expect("only what waits is lent");
+        self.read_arrival = *time;
         let data = first.split_to(size);
         if first.is_empty() {
             self.arrived.pop_front();
@@ -235,6 +240,11 @@ impl Pipe {
         self.arrived_size -= size;
         self.owed += size;
         data
+    }
+
+    /// When the last of what was read had come.
+    pub(super) fn read_arrival(&self) -> Time {
+        self.read_arrival
     }
 
     /// Reads into all of `buffer`, which is not longer than what waits.
@@ -279,7 +289,7 @@ mod tests {
         while pipe.sendable() > 0 {
             let data = pipe.cut(pipe.sendable());
             sent.extend_from_slice(&data);
-            pipe.deliver(data);
+            pipe.deliver(data, Time::START);
         }
         sent
     }
@@ -327,11 +337,12 @@ mod tests {
     #[test]
     fn a_read_may_join_segments_and_end_inside_one() {
         let mut pipe = Pipe::new(8, 8);
-        pipe.deliver(Bytes::from_static(b"abc"));
-        pipe.deliver(Bytes::from_static(b"def"));
+        pipe.deliver(Bytes::from_static(b"abc"), Time::from_nanos(1));
+        pipe.deliver(Bytes::from_static(b"def"), Time::from_nanos(2));
         let mut buffer = [0; 4];
         pipe.fill(&mut buffer);
         assert_eq!(&buffer, b"abcd");
+        assert_eq!(pipe.read_arrival(), Time::from_nanos(2));
         assert_eq!(pipe.waiting(), 2);
     }
 

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness, Received,
-    SocketId, Time, Token, Wake,
+    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness,
+    Received, SocketId, StampedBy, Time, Token, Wake,
 };
 use crate::table::{ConnectionId, Owner};
 
@@ -25,8 +25,10 @@ const CONNECTION: SocketId = SocketId(1);
 #[derive(Debug, Default)]
 pub(super) struct Link {
     pub(super) now: Time,
-    /// What the peer has sent: each piece is one read.
-    arrived: VecDeque<Bytes>,
+    /// What the peer has sent, and when: each piece is one read.
+    arrived: VecDeque<(Bytes, Time)>,
+    /// When the piece that was read last had come.
+    last_arrival: Time,
     from_peer: Direction,
     to_peer: Direction,
     /// What the peer has received and the test has not taken yet.
@@ -64,7 +66,8 @@ struct Edge {
 impl Link {
     /// The peer sends one piece.
     pub(super) fn send(&mut self, piece: &[u8]) {
-        self.arrived.push_back(Bytes::copy_from_slice(piece));
+        self.arrived
+            .push_back((Bytes::copy_from_slice(piece), self.now));
         self.edge.readable = true;
     }
 
@@ -231,7 +234,8 @@ impl Network for Plug {
 
     fn read(&mut self, _: SocketId, _: &mut [u8]) -> io::Result<Received> {
         let mut link = self.link.borrow_mut();
-        if let Some(data) = link.arrived.pop_front() {
+        if let Some((data, time)) = link.arrived.pop_front() {
+            link.last_arrival = time;
             let drained = link.arrived.is_empty();
             return Ok(Received::Lent { data, drained });
         }
@@ -240,6 +244,25 @@ impl Network for Plug {
             Direction::Ended => Ok(Received::Ended),
             Direction::Reset => Err(ErrorKind::ConnectionReset.into()),
         }
+    }
+
+    fn set_time_stamps(&mut self, _: SocketId, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        let received = self.read(socket, buffer)?;
+        let time = self.link.borrow().last_arrival;
+        let arrival = Arrival {
+            time,
+            wall_clock: SystemTime::UNIX_EPOCH + time.since(Time::START),
+            stamped_by: StampedBy::Kernel,
+        };
+        Ok((received, arrival))
     }
 
     fn write(&mut self, _: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {

@@ -28,6 +28,7 @@ mod from_callbacks;
 mod half_closing;
 mod handles;
 mod idle;
+mod latency;
 mod listening;
 mod operating;
 mod panics;

@@ -50,7 +50,8 @@ impl Fabric {
                 News::Change
             }
             Payload::Data(data) => {
-                link.inbound_mut(id.side).deliver(data.clone());
+                let now = self.now;
+                link.inbound_mut(id.side).deliver(data.clone(), now);
                 self.note_end(id, What::Data(data));
                 News::Input
             }

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice};
 use bytes::{Bytes, BytesMut};
 
 use super::{Event, Fabric};
-use crate::network::{Farewell, Received, SocketId};
+use crate::network::{Farewell, Received, SocketId, Time};
 use crate::sim::choose::{Site, portion};
 use crate::sim::errno;
 use crate::sim::link::{EndId, Holder, Phase};
@@ -68,6 +68,12 @@ impl Fabric {
             Some(data) => Received::Lent { data, drained },
             None => Received::Filled { size, drained },
         })
+    }
+
+    /// When the last of what an end has read had come.
+    pub(in crate::sim) fn read_arrival(&self, id: EndId) -> Time {
+        let link = self.links.get(&id.link);
+        link.map_or(self.now, |link| link.inbound(id.side).read_arrival())
     }
 
     /// Whether to tell a reader that nothing more waits. If so, the next arrival is to be told of.
