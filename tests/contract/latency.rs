@@ -90,7 +90,7 @@ fn bytes_are_stamped_before_they_are_delivered(world: &World) {
 }
 
 fn bytes_are_stamped_when_they_come_though_the_reactor_stands_still(world: &World) {
-    const STANDSTILL: Duration = Duration::from_secs(60);
+    const STANDSTILL: Duration = Duration::from_secs(10);
     let (log, stamps) = (Log::default(), Stamps::default());
     let (ours, theirs) = (log.clone(), Rc::clone(&stamps));
     let listener = world.serve(move |_| stamped(&ours, &theirs));
