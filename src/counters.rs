@@ -122,6 +122,7 @@ impl Counters {
             buffers_made,
             turns,
             turns_slow,
+            spins,
             accepted,
             connected,
             connects_failed,

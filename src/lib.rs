@@ -50,6 +50,14 @@
 //!   connections share may be borrowed for a whole callback.
 //! - Everything is bounded by default, and named when it is exceeded: see [`Limits`] and [`Counters`].
 //!
+//! # Where microseconds count
+//! - By default a timer fires up to a millisecond late, which is what the selector counts in. With the feature `precise`, on
+//!   Linux, it is some twenty microseconds: as long as it takes to be woken. It needs the crate `nix`, and costs one
+//!   system call for a timer that fires.
+//! - [`Reactor::set_spin`] has the loop look instead of sleep, where it has a core of its own: nobody has to wake it.
+//! - [`Transport::set_time_stamps`] has [`received_at`](Transport::received_at) tell when bytes came: with `precise` by the
+//!   kernel's stamp.
+//!
 //! # Logging
 //! By the `log` crate, each line with the connection and its peer, warnings at most a few a second. Target `ropewalk::wire`
 //! at level trace is a readable transcript of every connection.

@@ -388,7 +388,8 @@ fn a_wait_that_is_spent_looking_is_over_in_time_and_not_early() {
     network.set_spin(LONG);
     let (start, mut batch) = (network.now(), Batch::default());
     network.poll(Some(wait), &mut batch).unwrap();
-    assert!(network.now() - start >= wait);
+    let waited = network.now() - start;
+    assert!(wait <= waited && waited < LONG, "{waited:?}");
     assert!(batch.spins > 0);
 }
 

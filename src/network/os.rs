@@ -221,7 +221,7 @@ impl Network for OsNetwork {
         socket: SocketId,
         buffer: &mut [u8],
     ) -> io::Result<(Received, Arrival)> {
-        let Some(Socket::Stream(stream)) = self.sockets.get(socket.0 as usize) else {
+        let Some(Socket::Stream(stream)) = self.sockets.at(socket.0) else {
             return Err(io::ErrorKind::InvalidInput.into());
         };
         let (size, stamp) = retry_interrupted(|| self.stamps.read(stream, buffer))?;

@@ -19,7 +19,7 @@ impl Reactor {
     /// [`Duration::MAX`] the loop never sleeps. How often it looked in vain is [`Counters::spins`](crate::Counters::spins).
     ///
     /// A timer for which the loop spins fires within a microsecond or so of its time, if this is longer than the system may
-    /// oversleep: some ten microseconds with the feature `precise`, a millisecond without. In simulation nobody sleeps, and
+    /// oversleep: some tens of microseconds with the feature `precise`, a millisecond and more without. In simulation nobody sleeps, and
     /// this means nothing.
     ///
     /// ```
@@ -76,8 +76,9 @@ impl Transport<'_> {
     /// From now on notes when received bytes came, for [`received_at`](Self::received_at), or no longer. A connection that
     /// is not asked costs nothing.
     ///
-    /// With the feature `precise`, on Linux, the kernel stamps what it receives, from about when the first connection of the
-    /// machine has asked for it; what it has not stamped, and everything elsewhere, has the time of the read.
+    /// With the feature `precise`, on Linux, the kernel stamps what it receives, from shortly after the first socket of the
+    /// machine has asked for it (`SO_TIMESTAMPNS`); what it has not stamped, and everything elsewhere, has the time of the read:
+    /// [`Arrival::stamped_by`] tells which.
     ///
     /// ```
     /// use std::time::Duration;

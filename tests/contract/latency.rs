@@ -149,9 +149,11 @@ fn stamps_can_be_given_up_again(world: &World) {
     let log = Log::default();
     let ours = log.clone();
     let listener = world.serve(move |_| {
+        let asked = Cell::new(true);
         Spy::new(&ours)
             .made(|transport| transport.set_time_stamps(true))
-            .data(|transport, data| {
+            .data(move |transport, data| {
+                assert_eq!(transport.received_at().is_some(), asked.take());
                 transport.set_time_stamps(false);
                 assert_eq!(transport.received_at(), None);
                 transport.write(data);
@@ -245,7 +247,7 @@ fn a_timer_for_which_the_loop_spins_is_not_early(world: &World) {
     }
 }
 
-/// It is never waited for anything else, so only a post can end the look for it.
+/// Nothing else happens, so only the posts can end its look.
 fn a_loop_that_spins_for_ever_hears_of_posts(_: &World) {
     let mut reactor = Reactor::new().expect("the system has a selector");
     reactor.set_spin(Duration::MAX);
@@ -255,8 +257,14 @@ fn a_loop_that_spins_for_ever_hears_of_posts(_: &World) {
         let call = move |_: &mut Reactor| again.stop().expect("it has not stopped");
         remote.post(call)
     });
-    reactor.call_later(PATIENCE, |_| panic!("a post was not heard"));
+    let gave_up: Rc<Cell<bool>> = Rc::default();
+    let gives_up = Rc::clone(&gave_up);
+    reactor.call_later(PATIENCE, move |reactor| {
+        gives_up.set(true);
+        reactor.stop();
+    });
     let report = reactor.run().expect("the selector works");
+    assert!(!gave_up.get(), "a post was not heard");
     assert!(report.counters.spins > 0, "{report:?}");
     let posted = poster.join().expect("it does not panic");
     posted.expect("there was room");
