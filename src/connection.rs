@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::net::SocketAddrV4;
+use std::rc::Rc;
 
 use bytes::Bytes;
 
@@ -13,7 +14,7 @@ use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
 use crate::network::{Arrival, Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
-use crate::reactor::{Connecting, Early};
+use crate::reactor::{Connecting, Early, Outstanding};
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
@@ -259,6 +260,8 @@ pub(crate) struct Rare {
     pub(crate) deadline: Option<TimerId>,
     /// The protocol's timers, which end with it.
     pub(crate) timers: BTreeSet<TimerId>,
+    /// The protocol's requests, to be told of the loss.
+    pub(crate) requests: Vec<Rc<dyn Outstanding>>,
     pub(crate) reason: Option<Lost>,
     pub(crate) farewell: Option<Parting>,
     /// Which protocol of the connection's it is: closures are addressed to one of them.
@@ -289,6 +292,7 @@ impl Rare {
             && self.limits.is_none()
             && self.deadline.is_none()
             && self.timers.is_empty()
+            && self.requests.is_empty()
             && self.reason.is_none()
             && self.farewell.is_none()
             && self.protocol_serial == 0

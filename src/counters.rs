@@ -69,6 +69,10 @@ pub struct Counters {
     pub frames_too_long: u64,
     /// Frames a group dropped for members that could not keep up.
     pub frames_dropped: u64,
+    /// Requests of a [`Pending`](crate::Pending) that had no reply in time.
+    pub requests_timed_out: u64,
+    /// Replies that came after their request was given up.
+    pub late_replies: u64,
     /// Panics in users' code.
     pub panics: u64,
     /// Connections closed because no protocol was built for them.

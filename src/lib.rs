@@ -23,6 +23,7 @@
 //!   call later, write to and close others. [`run`] makes a reactor and turns it.
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
 //! - [`Group`] sends to many. [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
+//! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
@@ -83,6 +84,7 @@ mod looping_call;
 mod mailbox;
 mod outbound;
 mod pages;
+mod pending;
 mod protocol;
 mod reactor;
 mod remote;
@@ -104,6 +106,7 @@ pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};
 pub use network::{Arrival, Network, OsNetwork, Signal, StampedBy, Time};
+pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};

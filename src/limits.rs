@@ -204,6 +204,8 @@ pub(crate) const TIMER_BUDGET: usize = 4096;
 pub(crate) const FLUSH_EVERY: usize = 32;
 /// Calls that other threads may have waiting.
 pub(crate) const MAILBOX: usize = 64 * 1024;
+/// Requests of one connection that may be unanswered: more than that is a peer that does not answer.
+pub(crate) const REQUESTS: usize = 1024;
 /// Spare buffers kept: as many as may be wanted between two flushes, several times over.
 pub(crate) const POOL: usize = 1024;
 /// Entries that a list of things to do keeps room for: more than a turn has, unless somebody writes to everybody.

@@ -224,6 +224,7 @@ impl Reactor {
             self.counters.lost += 1;
             self.count_end(&reason);
             log::debug!("{}: lost: {reason}", self.named(id));
+            self.fail_requests(id, &reason);
             self.dispatch(id, |protocol, transport| {
                 protocol.connection_lost(transport, &reason)
             });

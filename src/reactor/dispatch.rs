@@ -38,7 +38,7 @@ pub(super) struct ProtocolCall {
     pub(super) call: OnProtocol,
 }
 
-pub(super) type OnProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>)>;
+pub(crate) type OnProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>)>;
 
 /// A call with a protocol of one type, as a call with any: another type's is dropped and counted.
 pub(crate) fn on_protocol<P: Protocol>(
@@ -156,6 +156,7 @@ impl Reactor {
         let unused = self.framings.release(framing);
         self.discard(unused);
         self.cancel_timers_of(id);
+        self.drop_requests(id);
     }
 
     /// A panic in a connection's callback ends that connection alone.

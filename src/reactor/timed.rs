@@ -135,7 +135,7 @@ impl Reactor {
     }
 
     /// A protocol's timers end with it.
-    fn own_timer(&mut self, id: ConnectionId, timer: TimerId) {
+    pub(super) fn own_timer(&mut self, id: ConnectionId, timer: TimerId) {
         if self.live(id).is_none() {
             self.cancel(timer);
         } else if let Some(rare) = self.rare(id) {
