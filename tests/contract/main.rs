@@ -44,6 +44,7 @@ mod reentrancy;
 mod refused_at_the_stop;
 mod remote;
 mod repeating;
+mod requesting;
 mod stopping;
 mod timers;
 mod writing;
