@@ -1,6 +1,7 @@
 //! Requests that wait for their replies. Owns what was asked and who is to be told what became of it; sends nothing, and
 //! can read no reply, which is the protocol's part.
 
+mod outcome;
 mod table;
 
 use std::borrow::Borrow;
@@ -19,6 +20,8 @@ use crate::table::ConnectionId;
 use crate::timer::TimerId;
 use crate::transport::Transport;
 
+use outcome::Told;
+pub use outcome::{Match, RequestError, Settled, Unanswered};
 use table::Table;
 
 /// Requests of one connection, matched to their replies by a key.
@@ -93,8 +96,6 @@ pub struct Pending<K, R = Vec<u8>> {
     last_key: u64,
 }
 
-type Told<R> = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>, Result<R, Unanswered>)>;
-
 /// What the reactor has a share in: it tells of a loss though the protocol has forgotten these.
 struct Shared<K, R> {
     table: RefCell<Table<K, Told<R>>>,
@@ -107,89 +108,11 @@ struct Shared<K, R> {
     late: Cell<u64>,
 }
 
-/// Why a request was not taken. What was to be called was dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum RequestError {
-    /// So many are unanswered already, which is as many as there may be.
-    Full(usize),
-    /// One with the same key is unanswered.
-    InUse,
-    /// One with the same key was given up, and its reply may still come: see [`Pending::forget`].
-    GivenUp,
-    /// The connection has ended, or is ending: no reply would be heard.
-    Ended,
-}
-
-/// Why a request has no reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unanswered {
-    /// There was none in time.
-    TimedOut,
-    /// [`Pending::cancel`] gave it up.
-    Cancelled,
-    /// The connection was lost.
-    Lost(Lost),
-}
-
-/// What a key stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Match {
-    /// A request that was asked and not answered.
-    Asked,
-    /// One that has timed out or was cancelled: a reply to it is late, and nobody is told.
-    GivenUp,
-    /// None, or one that was answered before, or given up long ago.
-    Unknown,
-}
-
-/// What a reply, or a cancellation, has to tell, if anything.
-#[must_use = "a request hears of its reply by `tell`"]
-pub struct Settled<R> {
-    found: Match,
-    told: Option<(Told<R>, Result<R, Unanswered>)>,
-    late: bool,
-}
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full(most) => write!(f, "{most} requests are unanswered already"),
-            Self::InUse => f.write_str("a request with the same key is unanswered"),
-            Self::GivenUp => f.write_str("the reply to a request with the same key may still come"),
-            Self::Ended => f.write_str("the connection has ended, or is ending"),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
-
-impl fmt::Display for Unanswered {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TimedOut => f.write_str("no reply in time"),
-            Self::Cancelled => f.write_str("cancelled"),
-            Self::Lost(reason) => write!(f, "the connection was lost: {reason}"),
-        }
-    }
-}
-
-impl std::error::Error for Unanswered {}
-
 impl<K, R> fmt::Debug for Pending<K, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending")
             .field("owner", &self.shared.owner)
             .field("late", &self.shared.late)
-            .finish_non_exhaustive()
-    }
-}
-
-impl<R> fmt::Debug for Settled<R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settled")
-            .field("found", &self.found)
             .finish_non_exhaustive()
     }
 }
@@ -356,24 +279,6 @@ macro_rules! next_key {
 }
 
 next_key!(u16, u32, u64);
-
-impl<R> Settled<R> {
-    /// Tells the request, which it calls with `protocol`, the one that has asked: `self` in a callback.
-    pub fn tell<P: Protocol>(self, protocol: &mut P, transport: &mut Transport<'_>) -> Match {
-        if self.late {
-            transport.reactor().counters.late_replies += 1;
-        }
-        if let Some((told, outcome)) = self.told {
-            told(protocol, transport, outcome);
-        }
-        self.found
-    }
-
-    /// What the key stood for.
-    pub fn found(&self) -> Match {
-        self.found
-    }
-}
 
 impl<K: Ord + Clone + 'static, R: 'static> Shared<K, R> {
     /// Sees to it that the timer is armed for the earliest deadline or before that: it is not moved when a request is

@@ -5,6 +5,7 @@
 mod toy;
 
 mod alone;
+mod asking;
 mod calling;
 mod known;
 mod logs;
@@ -47,4 +48,6 @@ mod repeating;
 mod requesting;
 mod stopping;
 mod timers;
+mod unanswered;
+mod when_idle;
 mod writing;

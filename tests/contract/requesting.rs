@@ -1,168 +1,22 @@
-//! Requests and their replies: which reply is whose, and what those hear that get none.
+//! Requests and their replies: which reply is whose, and which requests are taken.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::sim::Faults;
-use ropewalk::{LineReceiver, Lost, Match, Pending, Protocol, RequestError, Transport, Unanswered};
+use ropewalk::{Match, Pending, Protocol, RequestError, Transport, testing};
 
-use crate::known::Known;
+use crate::asking::{LONG, SOON, Scene};
 use crate::spy::{Log, Spy};
-use crate::world::{Peer, SERVER, World, contract};
+use crate::world::{World, contract};
 
 contract! { everywhere:
     replies_are_matched_in_whatever_order_they_come,
     a_reply_is_told_before_what_comes_after_it,
-    a_request_without_a_reply_times_out_and_its_late_reply_is_nobodys,
-    each_request_has_a_deadline_of_its_own,
-    one_may_ask_again_when_told_that_there_is_no_reply,
-    a_request_without_any_time_can_be_asked_again_and_again,
-    all_that_are_unanswered_hear_of_the_loss_in_order_before_the_protocol,
     after_a_close_of_ours_no_reply_is_heard_and_no_request_taken,
     no_more_requests_are_taken_than_there_may_be,
     the_key_of_a_request_given_up_is_free_when_its_reply_has_come,
     a_request_that_is_cancelled_hears_so_and_nothing_more,
     a_successor_hears_nothing_of_its_predecessors_requests,
-    a_panic_over_one_request_does_not_keep_the_others_from_hearing,
-    a_panic_over_the_loss_does_not_keep_the_others_from_hearing,
     requests_are_none_of_another_connections,
-}
-
-contract! { simulated:
-    a_reply_that_has_arrived_in_time_is_in_time,
-    the_time_is_kept_exactly,
-}
-
-const LONG: Duration = Duration::from_secs(600);
-const SOON: Duration = Duration::from_millis(8);
-
-/// Asks by lines such as `7 what?`, and takes `7 that.` for the reply. Notes what becomes of its requests.
-struct Asker {
-    log: Log,
-    known: Known,
-    requests: Pending<u16>,
-    lost: Option<fn(&mut Asker, &mut Transport<'_>)>,
-}
-
-type Outcome = Result<Vec<u8>, Unanswered>;
-
-impl Asker {
-    fn ask(&mut self, transport: &mut Transport<'_>, key: u16, within: Duration) {
-        let result = self.try_ask(transport, key, within, move |this, _, outcome| {
-            this.note(key, outcome);
-        });
-        result.expect("it is taken");
-    }
-
-    fn try_ask(
-        &mut self,
-        transport: &mut Transport<'_>,
-        key: u16,
-        within: Duration,
-        told: impl FnOnce(&mut Self, &mut Transport<'_>, Outcome) + 'static,
-    ) -> Result<(), RequestError> {
-        self.requests.request(transport, key, within, told)?;
-        transport.send(format!("{key} what?"));
-        Ok(())
-    }
-
-    fn note(&self, key: u16, outcome: Outcome) {
-        self.log.note(match outcome {
-            Ok(reply) => format!("{key}: {}", String::from_utf8_lossy(&reply)),
-            Err(why) => format!("{key}: {why}"),
-        });
-    }
-}
-
-impl LineReceiver for Asker {
-    fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        self.known.note(transport);
-    }
-
-    fn line_received(&mut self, transport: &mut Transport<'_>, line: &[u8]) {
-        let line = String::from_utf8_lossy(line).into_owned();
-        match line
-            .split_once(' ')
-            .map(|(key, reply)| (key.parse(), reply))
-        {
-            Some((Ok(key), reply)) => {
-                let found = self
-                    .requests
-                    .reply(&key, reply.into())
-                    .tell(self, transport);
-                if found != Match::Asked {
-                    self.log.note(format!("{key} {found:?}"));
-                }
-            }
-            _ => self.log.note(line),
-        }
-    }
-
-    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: &Lost) {
-        self.log.note(format!("lost {reason}"));
-        if let Some(lost) = self.lost.take() {
-            lost(self, transport);
-        }
-    }
-}
-
-struct Scene {
-    world: World,
-    log: Log,
-    known: Known,
-    peer: Peer,
-}
-
-impl Scene {
-    fn new(world: &World) -> Self {
-        Self::with(world, Pending::new)
-    }
-
-    fn with(world: &World, requests: impl Fn() -> Pending<u16> + 'static) -> Self {
-        let (log, known) = (Log::default(), Known::default());
-        let (ours, ids) = (log.clone(), known.clone());
-        let listener = world.serve(move |_| Asker {
-            log: ours.clone(),
-            known: ids.clone(),
-            requests: requests(),
-            lost: None,
-        });
-        let peer = world.peer(&listener);
-        world.run_until("it is made", || known.count() == 1);
-        Self {
-            world: world.clone(),
-            log,
-            known,
-            peer,
-        }
-    }
-
-    /// Has the protocol do something, in a callback of its own.
-    fn tell(&self, act: impl FnOnce(&mut Asker, &mut Transport<'_>) + 'static) {
-        let id = self.known.id();
-        self.world.on(|reactor| reactor.tell(id, act));
-    }
-
-    /// The protocol asks, and the peer has heard it.
-    fn ask(&self, keys: &'static [u16], within: Duration) {
-        self.tell(move |asker, transport| {
-            for &key in keys {
-                asker.ask(transport, key, within);
-            }
-        });
-        for key in keys {
-            self.peer.expect(format!("{key} what?"));
-        }
-    }
-
-    /// What has been told, as soon as it is so much.
-    #[track_caller]
-    fn told(&self, count: usize) -> Vec<String> {
-        self.world
-            .run_until("it is told", || self.log.lines().len() >= count);
-        self.log.lines()
-    }
 }
 
 fn replies_are_matched_in_whatever_order_they_come(world: &World) {
@@ -194,128 +48,6 @@ fn a_reply_is_told_before_what_comes_after_it(world: &World) {
         scene.told(5),
         ["before", "2: two", "between", "1: one", "after"]
     );
-}
-
-fn a_request_without_a_reply_times_out_and_its_late_reply_is_nobodys(world: &World) {
-    let scene = Scene::new(world);
-    scene.ask(&[1, 2], SOON);
-    assert_eq!(
-        scene.told(2),
-        ["1: no reply in time", "2: no reply in time"]
-    );
-    scene.peer.send("1 one").send("1 one");
-    assert_eq!(scene.told(4)[2..], ["1 GivenUp", "1 Unknown"]);
-    world.run_for(SOON * 3);
-    assert_eq!(scene.log.lines().len(), 4);
-    let counters = world.on(|reactor| reactor.counters().clone());
-    assert_eq!((counters.requests_timed_out, counters.late_replies), (2, 1));
-    scene.tell(|asker, _| assert_eq!(asker.requests.late(), 1));
-}
-
-fn each_request_has_a_deadline_of_its_own(world: &World) {
-    let scene = Scene::new(world);
-    let begin = world.now();
-    scene.ask(&[1], LONG);
-    scene.ask(&[2], SOON * 3);
-    scene.ask(&[3], SOON);
-    scene.ask(&[4], SOON * 2);
-    assert_eq!(scene.told(1), ["3: no reply in time"]);
-    scene.peer.send("4 four");
-    let told = scene.told(3);
-    assert!(told.contains(&"2: no reply in time".to_owned()));
-    // On a slow machine the reply may have come too late.
-    assert!(
-        told[1..].iter().any(|line| line.starts_with("4: ")),
-        "{told:?}"
-    );
-    assert!(world.now() - begin >= SOON * 3);
-    scene.peer.send("1 one");
-    assert!(scene.told(4).contains(&"1: one".to_owned()));
-}
-
-fn one_may_ask_again_when_told_that_there_is_no_reply(world: &World) {
-    fn persist(asker: &mut Asker, transport: &mut Transport<'_>, within: Duration) {
-        let key = asker.requests.next_key();
-        let asked = asker.try_ask(transport, key, within, move |this, transport, outcome| {
-            let failed = outcome.is_err();
-            this.note(key, outcome);
-            if failed {
-                persist(this, transport, if key == 2 { LONG } else { SOON });
-            }
-        });
-        assert_eq!(asked, Ok(()));
-    }
-    let scene = Scene::new(world);
-    scene.tell(|asker, transport| persist(asker, transport, SOON));
-    scene
-        .peer
-        .expect("1 what?")
-        .expect("2 what?")
-        .expect("3 what?");
-    scene.peer.send("3 that.");
-    assert_eq!(
-        scene.told(3),
-        ["1: no reply in time", "2: no reply in time", "3: that."]
-    );
-}
-
-fn a_request_without_any_time_can_be_asked_again_and_again(world: &World) {
-    fn persist(asker: &mut Asker, transport: &mut Transport<'_>) {
-        let key = asker.requests.next_key();
-        let asked = asker.try_ask(
-            transport,
-            key,
-            Duration::ZERO,
-            move |this, transport, outcome| {
-                this.note(key, outcome);
-                if key < 100 {
-                    persist(this, transport);
-                }
-            },
-        );
-        assert_eq!(asked, Ok(()));
-    }
-    let scene = Scene::new(world);
-    scene.tell(persist);
-    scene.peer.send("still heard");
-    world.run_until("it is heard", || scene.log.has("still heard"));
-    assert_eq!(
-        scene
-            .told(101)
-            .iter()
-            .filter(|line| line.ends_with("in time"))
-            .count(),
-        100
-    );
-}
-
-fn all_that_are_unanswered_hear_of_the_loss_in_order_before_the_protocol(world: &World) {
-    let scene = Scene::new(world);
-    scene.ask(&[5, 4, 6], LONG);
-    scene.tell(|asker, _| {
-        asker.lost = Some(|asker, transport| {
-            let refused = asker.try_ask(transport, 7, LONG, |_, _, _| unreachable!());
-            assert_eq!(refused, Err(RequestError::Ended));
-            asker.log.note("refused");
-        });
-    });
-    scene.peer.send("4 four");
-    scene.told(1);
-    scene.peer.half_closes();
-    let lost = "done, ended by the peer";
-    let without = |key| format!("{key}: the connection was lost: {lost}");
-    assert_eq!(
-        scene.told(5),
-        [
-            "4: four",
-            &without(5),
-            &without(6),
-            &format!("lost {lost}"),
-            "refused"
-        ]
-    );
-    world.run_until_all_are_gone();
-    assert_eq!(scene.log.lines().len(), 5);
 }
 
 fn after_a_close_of_ours_no_reply_is_heard_and_no_request_taken(world: &World) {
@@ -417,45 +149,6 @@ fn a_successor_hears_nothing_of_its_predecessors_requests(world: &World) {
     assert_eq!(next.lines(), [""; 0]);
 }
 
-/// The one that panics and another come due at the same moment, a third later.
-fn a_panic_over_one_request_does_not_keep_the_others_from_hearing(world: &World) {
-    let scene = Scene::new(world);
-    scene.tell(|asker, transport| {
-        let asked = asker.try_ask(transport, 1, SOON, |_, _, _| panic!("a test's panic"));
-        assert_eq!(asked, Ok(()));
-        asker.ask(transport, 2, SOON);
-        asker.ask(transport, 3, LONG);
-    });
-    assert_eq!(
-        scene.told(3),
-        [
-            "2: the connection was lost: the protocol panicked",
-            "3: the connection was lost: the protocol panicked",
-            "lost the protocol panicked"
-        ]
-    );
-}
-
-fn a_panic_over_the_loss_does_not_keep_the_others_from_hearing(world: &World) {
-    let scene = Scene::new(world);
-    scene.tell(|asker, transport| {
-        asker.ask(transport, 1, LONG);
-        let asked = asker.try_ask(transport, 2, LONG, |_, _, _| panic!("a test's panic"));
-        assert_eq!(asked, Ok(()));
-        asker.ask(transport, 3, LONG);
-    });
-    scene
-        .peer
-        .expect("1 what?")
-        .expect("2 what?")
-        .expect("3 what?")
-        .half_closes();
-    let told = scene.told(3);
-    assert!(told[0].starts_with("1: the") && told[1].starts_with("3: the"));
-    assert_eq!(told[2], "lost done, ended by the peer");
-    assert_eq!(world.on(|reactor| reactor.counters().panics), 1);
-}
-
 /// Two connections of one program ask under the same keys; one is lost.
 fn requests_are_none_of_another_connections(world: &World) {
     let (one, other) = (Scene::new(world), Scene::new(world));
@@ -467,45 +160,6 @@ fn requests_are_none_of_another_connections(world: &World) {
     assert_eq!(other.told(2), ["1: one", "2: two"]);
 }
 
-/// The process stands still, and meanwhile the peer answers.
-fn a_reply_that_has_arrived_in_time_is_in_time(world: &World) {
-    let scene = Scene::new(world);
-    scene.ask(&[1, 2, 3], Duration::from_secs(60));
-    let simulated = world.simulated().expect("only a simulation stands still");
-    if simulated.faults() != Faults::None {
-        // A network that says of what has arrived that it has not is believed.
-        return;
-    }
-    simulated.freeze(SERVER, Duration::from_secs(3600));
-    scene.peer.send("1 one").send("2 two");
-    world.run_for(Duration::from_secs(3700));
-    assert_eq!(scene.told(3), ["1: one", "2: two", "3: no reply in time"]);
-}
-
-fn the_time_is_kept_exactly(world: &World) {
-    let scene = Scene::new(world);
-    let times = Rc::new(RefCell::new(Vec::new()));
-    let told = Rc::clone(&times);
-    scene.tell(move |asker, transport| {
-        for n in [7, 3, 9, 1, 5, 2, 8, 4, 6_u16] {
-            let (times, due) = (Rc::clone(&told), transport.now() + SOON * n.into());
-            let asked = asker.try_ask(
-                transport,
-                n,
-                SOON * n.into(),
-                move |_, transport, outcome| {
-                    assert_eq!(outcome, Err(Unanswered::TimedOut));
-                    assert_eq!(transport.now(), due);
-                    times.borrow_mut().push(n);
-                },
-            );
-            assert_eq!(asked, Ok(()));
-        }
-    });
-    world.run_for(SOON * 20);
-    assert_eq!(*times.borrow(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
-}
-
 /// A million replies are as many look-ups, and one timer.
 #[test]
 fn requests_have_one_timer_together() {
@@ -513,8 +167,8 @@ fn requests_have_one_timer_together() {
     impl Protocol for Many {
         fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
     }
-    let mut wire = ropewalk::testing::connect(Many(Pending::at_most(100_000)));
-    let timers = |wire: &mut ropewalk::testing::Wire<Many>| format!("{:?}", wire.reactor());
+    let mut wire = testing::connect(Many(Pending::at_most(100_000)));
+    let timers = |wire: &mut testing::Wire<Many>| format!("{:?}", wire.reactor());
     let none = timers(&mut wire);
     wire.protocol(|many, transport| {
         for n in 0..100_000 {
