@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::address::Address;
 use crate::error::{Lost, Side};
-use crate::group::FrameQueue;
+use crate::frame_queue::FrameQueue;
 use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
 use crate::network::{Arrival, Farewell, SocketId};
@@ -272,7 +272,7 @@ pub(crate) struct Rare {
     pub(crate) connecting: Option<Box<Connecting>>,
     /// The other end of its pipe.
     pub(crate) partner: Option<ConnectionId>,
-    /// Frames of groups that wait above framing and layers.
+    /// Frames that wait above framing and layers.
     pub(crate) frames: FrameQueue,
     /// How many bytes were dropped while lingering.
     pub(crate) lingered: usize,

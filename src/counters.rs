@@ -69,6 +69,8 @@ pub struct Counters {
     pub frames_too_long: u64,
     /// Frames a group dropped for members that could not keep up.
     pub frames_dropped: u64,
+    /// Frames of `send_latest` that a newer one took the place of.
+    pub frames_replaced: u64,
     /// Requests of a [`Pending`](crate::Pending) that had no reply in time.
     pub requests_timed_out: u64,
     /// Replies that came after their request was given up.
@@ -140,6 +142,9 @@ impl Counters {
             bad_frames,
             frames_too_long,
             frames_dropped,
+            frames_replaced,
+            requests_timed_out,
+            late_replies,
             panics,
             unwanted,
             accepts_failed,

@@ -2,14 +2,17 @@
 //! what waits for the slow; a frame is encoded once for all members with the same framing.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
 use crate::connection::Phase;
 use crate::error::FrameError;
+use crate::frame_queue::Waiting;
+use crate::latest::{FrameKey, GroupId, Latest};
 use crate::reactor::{Reactor, encode};
 use crate::table::ConnectionId;
 
@@ -44,6 +47,7 @@ pub struct Group<K> {
     /// members, so that a group that never sends does not grow, and a join costs the same.
     until_pruned: Rc<Cell<usize>>,
     slow: Slow,
+    id: GroupId,
 }
 
 /// What becomes of a member that does not take what it is sent.
@@ -70,6 +74,7 @@ impl<K> Clone for Group<K> {
             members: Rc::clone(&self.members),
             until_pruned: Rc::clone(&self.until_pruned),
             slow: self.slow,
+            id: self.id,
         }
     }
 }
@@ -97,10 +102,13 @@ impl<K: Ord> Group<K> {
 
     /// An empty group with another policy.
     pub fn with(slow: Slow) -> Self {
+        // Only ever compared: no order hangs on it.
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             members: Rc::default(),
             until_pruned: Rc::default(),
             slow,
+            id: GroupId(NEXT.fetch_add(1, Ordering::Relaxed)),
         }
     }
 
@@ -186,15 +194,71 @@ impl<K: Ord> Group<K> {
         });
     }
 
-    fn send_to(&self, reactor: &mut Reactor, frame: &[u8], wanted: impl Fn(&K) -> bool) {
-        let group = Rc::as_ptr(&self.members) as usize;
+    /// Sends every member a frame that takes the place of the last one with the same key, if that is still unsent, see
+    /// [`Transport::send_latest`](crate::Transport::send_latest). So a member that can't keep up has the newest one of each
+    /// key waiting, whatever the group's policy is. The keys are the group's: no other's frames are replaced.
+    pub fn send_latest(
+        &self,
+        reactor: &mut impl AsMut<Reactor>,
+        key: impl Into<FrameKey>,
+        frame: impl AsRef<[u8]>,
+    ) {
+        self.send_latest_to(reactor.as_mut(), key.into(), frame.as_ref(), |_| true);
+    }
+
+    /// Like [`send_latest`](Self::send_latest), to every member but the one under `member`.
+    pub fn send_latest_except<Q>(
+        &self,
+        reactor: &mut impl AsMut<Reactor>,
+        member: &Q,
+        key: impl Into<FrameKey>,
+        frame: impl AsRef<[u8]>,
+    ) where
+        K: std::borrow::Borrow<Q>,
+        Q: Ord + ?Sized,
+    {
+        self.send_latest_to(reactor.as_mut(), key.into(), frame.as_ref(), |other| {
+            std::borrow::Borrow::borrow(other) != member
+        });
+    }
+
+    fn send_latest_to(
+        &self,
+        reactor: &mut Reactor,
+        key: FrameKey,
+        frame: &[u8],
+        wanted: impl Fn(&K) -> bool,
+    ) {
         let mut copies = Copies::new(frame);
+        let latest = Latest {
+            group: Some(self.id),
+            key,
+        };
+        self.for_each(reactor, wanted, |reactor, id| {
+            reactor.send_latest_copy(id, latest.clone(), &mut copies);
+        });
+    }
+
+    fn send_to(&self, reactor: &mut Reactor, frame: &[u8], wanted: impl Fn(&K) -> bool) {
+        let mut copies = Copies::new(frame);
+        self.for_each(reactor, wanted, |reactor, id| {
+            reactor.send_to_member(id, &mut copies, self.slow, self.id);
+        });
+    }
+
+    /// Calls `send` for those wanted that take what is sent, and lets go of those who are no members any more.
+    fn for_each(
+        &self,
+        reactor: &mut Reactor,
+        wanted: impl Fn(&K) -> bool,
+        mut send: impl FnMut(&mut Reactor, ConnectionId),
+    ) {
         self.members.borrow_mut().retain(|key, &mut id| {
             let Some(takes) = reactor.member_takes(id) else {
                 return false;
             };
             if takes && wanted(key) {
-                reactor.send_to_member(id, &mut copies, self.slow, group);
+                send(reactor, id);
             }
             true
         });
@@ -208,14 +272,14 @@ impl AsMut<Self> for Reactor {
 }
 
 /// One frame in the envelopes it is wanted in, each made once.
-struct Copies<'f> {
+pub(crate) struct Copies<'f> {
     frame: &'f [u8],
     encoded: Vec<(u32, Result<Bytes, FrameError>)>,
     plain: Option<Bytes>,
 }
 
 impl<'f> Copies<'f> {
-    fn new(frame: &'f [u8]) -> Self {
+    pub(crate) fn new(frame: &'f [u8]) -> Self {
         Self {
             frame,
             encoded: Vec::new(),
@@ -227,63 +291,6 @@ impl<'f> Copies<'f> {
         self.plain
             .get_or_insert_with(|| Bytes::copy_from_slice(self.frame))
             .clone()
-    }
-}
-
-/// A frame that waits for a slow member, above framing and layers.
-enum Waiting {
-    Encoded(Bytes),
-    Message(Bytes),
-}
-
-impl Waiting {
-    fn len(&self) -> usize {
-        match self {
-            Self::Encoded(bytes) | Self::Message(bytes) => bytes.len(),
-        }
-    }
-}
-
-/// The frames of groups that wait for one connection.
-#[derive(Default)]
-pub(crate) struct FrameQueue {
-    frames: VecDeque<(usize, Waiting)>,
-}
-
-impl FrameQueue {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
-    }
-
-    pub(crate) fn size(&self) -> usize {
-        self.frames.iter().map(|(_, frame)| frame.len()).sum()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.frames.clear();
-    }
-
-    /// Adds a frame of a group; returns how many frames of that group were dropped for it, itself counted.
-    fn push(&mut self, slow: Slow, group: usize, frame: Waiting) -> u64 {
-        let (most, oldest_goes) = match slow {
-            Slow::Disconnect => (usize::MAX, false),
-            Slow::DropOldest(most) => (most.max(1), true),
-            Slow::DropNewest(most) => (most, false),
-            Slow::LatestOnly => (1, true),
-        };
-        let waiting = self.frames.iter().filter(|(of, _)| *of == group).count();
-        let mut dropped = 0;
-        if waiting >= most {
-            dropped = 1;
-            if !oldest_goes {
-                return dropped;
-            }
-            if let Some(place) = self.frames.iter().position(|(of, _)| *of == group) {
-                self.frames.remove(place);
-            }
-        }
-        self.frames.push_back((group, frame));
-        dropped
     }
 }
 
@@ -299,7 +306,7 @@ impl Reactor {
         id: ConnectionId,
         copies: &mut Copies<'_>,
         slow: Slow,
-        group: usize,
+        group: GroupId,
     ) {
         if slow == Slow::Disconnect || self.keeps_up(id) {
             if self.admits_write(id) {
@@ -311,26 +318,30 @@ impl Reactor {
             }
             return;
         }
-        let frame = if self.sends_messages(id) {
-            Waiting::Message(copies.plain())
-        } else {
-            let Some(copy) = self.copy_for(id, copies) else {
-                return;
-            };
-            Waiting::Encoded(copy)
+        let Some(frame) = self.waiting_copy(id, copies) else {
+            return;
         };
         if let Some(rare) = self.rare(id) {
             self.counters.frames_dropped += rare.frames.push(slow, group, frame);
         }
     }
 
+    /// The frame as it may have to wait for a member.
+    pub(crate) fn waiting_copy(
+        &mut self,
+        id: ConnectionId,
+        copies: &mut Copies<'_>,
+    ) -> Option<Waiting> {
+        if self.sends_messages(id) {
+            Some(Waiting::Message(copies.plain()))
+        } else {
+            self.copy_for(id, copies).map(Waiting::Encoded)
+        }
+    }
+
     /// Whether the member has taken nearly all that it was sent.
     fn keeps_up(&self, id: ConnectionId) -> bool {
-        let waits = self
-            .live(id)
-            .and_then(|connection| connection.rare.as_ref());
-        waits.is_none_or(|rare| rare.frames.is_empty())
-            && self.sent_bytes(id) <= self.limits(id).low_water
+        !self.frames_wait(id) && self.sent_bytes(id) <= self.limits(id).low_water
     }
 
     fn send_copy(&mut self, id: ConnectionId, copies: &mut Copies<'_>) {
@@ -357,31 +368,5 @@ impl Reactor {
         });
         copy.map_err(|error| self.frame_not_sent(id, copies.frame.len(), &error))
             .ok()
-    }
-
-    /// Moves waiting frames down while the member takes them.
-    pub(crate) fn move_frames_down(&mut self, id: ConnectionId) {
-        while self.sent_bytes(id) <= self.limits(id).low_water && self.move_frame_down(id) {}
-    }
-
-    /// Moves all waiting frames down: the connection is being closed, and they are owed.
-    pub(crate) fn move_all_frames_down(&mut self, id: ConnectionId) {
-        while self.move_frame_down(id) {}
-    }
-
-    fn move_frame_down(&mut self, id: ConnectionId) -> bool {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return false;
-        };
-        let sends = connection.phase <= Phase::Draining;
-        let Some(rare) = connection.rare.as_mut().filter(|_| sends) else {
-            return false;
-        };
-        match rare.frames.frames.pop_front() {
-            Some((_, Waiting::Encoded(bytes))) => self.write_encoded(id, bytes),
-            Some((_, Waiting::Message(bytes))) => self.send_message(id, &bytes),
-            None => return false,
-        }
-        true
     }
 }

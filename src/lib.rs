@@ -72,12 +72,15 @@ pub mod testing;
 
 mod address;
 mod arena;
+mod buffer_pool;
 mod connection;
 mod counters;
 mod endpoint;
 mod error;
 mod forward;
+mod frame_queue;
 mod group;
+mod latest;
 mod limits;
 mod log_limit;
 mod looping_call;
@@ -102,6 +105,7 @@ pub use error::{
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
 pub use group::{Group, Slow};
+pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};

@@ -1,5 +1,4 @@
-//! The unsent bytes of one connection, and the pool their buffers come from. Owns their order and their count; sends
-//! nothing and sets no limit.
+//! The unsent bytes of one connection. Owns their order and their count; sends nothing and sets no limit.
 //!
 //! ```text
 //!   consume ◄── front                                            back ◄── push
@@ -21,6 +20,8 @@ use std::mem;
 
 use bytes::Bytes;
 
+use crate::latest::{Latest, Places};
+
 /// From here on, sharing a chunk costs less than copying it.
 const SHARED_FROM: usize = 4096;
 
@@ -41,6 +42,10 @@ pub(crate) struct Outbound {
     head: usize,
     /// The lengths of all pieces in the queue, what is sent of the first included.
     queued: usize,
+    /// The number of the queue's first piece. Pieces have them one after the other, and never twice.
+    first: u64,
+    /// Which pieces are the newest frames of their keys; `None` if there are none.
+    latest: Option<Box<Places>>,
 }
 
 #[derive(Debug)]
@@ -78,6 +83,10 @@ impl Outbound {
         if bytes.len() < SHARED_FROM {
             return self.push(&bytes);
         }
+        self.push_piece(bytes);
+    }
+
+    fn push_piece(&mut self, bytes: Bytes) {
         // If the tail was the first piece, it still is: `head` goes on counting into it.
         if !self.tail.is_empty() {
             self.queued += self.tail.len();
@@ -86,6 +95,38 @@ impl Outbound {
         }
         self.queued += bytes.len();
         self.queue.push_back(Piece::Shared(bytes));
+    }
+
+    /// Puts a frame of at least one byte in the place of the one with the same key, or at the end if that has been sent, or
+    /// a part of it. Whether it was replaced.
+    pub(crate) fn push_latest(&mut self, latest: Latest, frame: Bytes) -> bool {
+        if let Some(number) = self.place_of(&latest) {
+            let piece = &mut self.queue[(number - self.first) as usize];
+            self.queued = self.queued - piece.bytes().len() + frame.len();
+            *piece = Piece::Shared(frame);
+            return true;
+        }
+        self.push_piece(frame);
+        let count = self.queue.len();
+        let number = self.first + count as u64 - 1;
+        let places = self.latest.get_or_insert_default();
+        places.note(latest, number, self.first, count);
+        false
+    }
+
+    /// Whether a frame with this key would be replaced.
+    pub(crate) fn has_latest(&self, latest: &Latest) -> bool {
+        self.place_of(latest).is_some()
+    }
+
+    /// What comes from now on replaces nothing of what there is.
+    pub(crate) fn pin_latest(&mut self) {
+        self.latest = None;
+    }
+
+    fn place_of(&self, latest: &Latest) -> Option<u64> {
+        let whole = self.first + u64::from(self.head > 0);
+        self.latest.as_ref()?.find(latest, whole)
     }
 
     /// Lends the tail to be appended to, and to nothing else. Until [`return_tail`](Self::return_tail) gives it back,
@@ -137,6 +178,7 @@ impl Outbound {
             }
             self.head -= size;
             self.queued -= size;
+            self.first += 1;
             if let Some(Piece::Owned(buffer)) = self.queue.pop_front() {
                 self.write_into(buffer);
             }
@@ -169,7 +211,8 @@ impl Outbound {
             self.queue.clear();
         }
         self.tail.clear();
-        (self.head, self.queued) = (0, 0);
+        (self.head, self.queued, self.first) = (0, 0, 0);
+        self.latest = None;
     }
 
     /// Uses a sent buffer as the tail again, if the tail went into the queue and has no room of its own yet.
@@ -187,54 +230,6 @@ impl Outbound {
     fn compact(&mut self) {
         if self.head > SENT_KEPT && self.head > self.tail.len() / 2 {
             self.tail.drain(..mem::take(&mut self.head));
-        }
-    }
-}
-
-/// The largest buffer that is kept for the next: what one large reply needed is not pinned for ever.
-const LARGEST_SPARE: usize = 64 * 1024;
-
-/// Empty buffers that were given back, a bounded number of bounded size.
-#[derive(Debug)]
-pub(crate) struct BufferPool {
-    spare: Vec<Vec<u8>>,
-    most: usize,
-    made: u64,
-}
-
-impl BufferPool {
-    /// Keeps at most so many spare buffers.
-    pub(crate) fn new(most: usize) -> Self {
-        Self {
-            spare: Vec::new(),
-            most,
-            made: 0,
-        }
-    }
-
-    /// How often there was none to take.
-    pub(crate) fn made(&self) -> u64 {
-        self.made
-    }
-
-    /// How many are spare.
-    pub(crate) fn len(&self) -> usize {
-        self.spare.len()
-    }
-
-    /// An empty buffer: the one given back last, whose memory is likeliest to be in the cache.
-    pub(crate) fn take(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_else(|| {
-            self.made += 1;
-            Vec::new()
-        })
-    }
-
-    /// Gives a buffer back, emptied. One without room, one too large and one too many are freed.
-    pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
-        if (1..=LARGEST_SPARE).contains(&buffer.capacity()) && self.spare.len() < self.most {
-            buffer.clear();
-            self.spare.push(buffer);
         }
     }
 }
@@ -319,35 +314,70 @@ mod tests {
         assert!(outbound.tail.capacity() <= 4 * SENT_KEPT);
     }
 
-    #[test]
-    fn the_pool_keeps_few_and_small_buffers() {
-        let mut pool = BufferPool::new(2);
-        pool.put(Vec::new());
-        pool.put(Vec::with_capacity(LARGEST_SPARE + 1));
-        assert_eq!(pool.len(), 0);
-        for _ in 0..3 {
-            pool.put(vec![1; 10]);
-        }
-        assert_eq!(pool.len(), 2);
-        let buffer = pool.take();
-        assert!(buffer.is_empty() && buffer.capacity() >= 10);
-        assert_eq!((pool.take().capacity(), pool.take().capacity()), (10, 0));
-    }
-
     #[derive(Clone, Debug)]
     enum Step {
         Push(usize),
         Share(usize),
+        Latest(u8, usize),
+        Pin,
         Lend(usize),
         /// So many 256ths of what is unsent.
         Consume(usize),
         Clear,
     }
 
+    /// What was pushed and not sent, piece by piece, with the keys of those that can be replaced.
+    #[derive(Default)]
+    struct Model(Vec<(Option<u8>, Vec<u8>)>);
+
+    impl Model {
+        fn bytes(&self) -> Vec<u8> {
+            self.0.iter().flat_map(|(_, piece)| piece.clone()).collect()
+        }
+
+        fn push(&mut self, key: Option<u8>, data: Vec<u8>) -> bool {
+            let older = self
+                .0
+                .iter_mut()
+                .find(|(of, _)| key.is_some() && *of == key);
+            match older {
+                Some((_, piece)) => {
+                    *piece = data;
+                    true
+                }
+                None => {
+                    self.0.push((key, data));
+                    false
+                }
+            }
+        }
+
+        fn pin(&mut self) {
+            self.0.iter_mut().for_each(|(key, _)| *key = None);
+        }
+
+        fn consume(&mut self, mut sent: usize) {
+            while sent > 0 {
+                let (key, piece) = &mut self.0[0];
+                let part = sent.min(piece.len());
+                *key = None;
+                piece.drain(..part);
+                sent -= part;
+                if piece.is_empty() {
+                    self.0.remove(0);
+                }
+            }
+            // Nothing may be left of a piece without a byte.
+            self.0.retain(|(_, piece)| !piece.is_empty());
+        }
+    }
+
     fn steps() -> impl Strategy<Value = Vec<Step>> {
         let step = prop_oneof![
             8 => (0..9000usize).prop_map(Step::Push),
             6 => (0..9000usize).prop_map(Step::Share),
+            8 => (0..4u8, 1..9000usize).prop_map(|(key, size)| Step::Latest(key, size)),
+            1 => Just(Step::Pin),
             4 => (0..9000usize).prop_map(Step::Lend),
             9 => (0..=256usize).prop_map(Step::Consume),
             1 => Just(Step::Clear),
@@ -359,40 +389,52 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(100))]
 
         #[test]
-        fn it_does_what_a_plain_vec_does(steps in steps(), at_once in 1..5usize) {
-            let (mut outbound, mut model) = (Outbound::default(), Vec::<u8>::new());
+        fn it_does_what_a_plain_list_does(steps in steps(), at_once in 1..5usize) {
+            let (mut outbound, mut model) = (Outbound::default(), Model::default());
             for (n, step) in steps.into_iter().enumerate() {
                 let data = |size| (0..size).map(|i| (n * 31 + i) as u8).collect::<Vec<u8>>();
                 match step {
                     Step::Push(size) => {
                         outbound.push(&data(size));
-                        model.extend(data(size));
+                        model.push(None, data(size));
                     }
                     Step::Share(size) => {
                         outbound.push_shared(Bytes::from(data(size)));
-                        model.extend(data(size));
+                        model.push(None, data(size));
+                    }
+                    Step::Latest(key, size) => {
+                        let latest = Latest { group: None, key: key.into() };
+                        let replaces = outbound.has_latest(&latest);
+                        let replaced = outbound.push_latest(latest, data(size).into());
+                        prop_assert_eq!(replaced, replaces);
+                        prop_assert_eq!(replaced, model.push(Some(key), data(size)));
+                    }
+                    Step::Pin => {
+                        outbound.pin_latest();
+                        model.pin();
                     }
                     Step::Lend(size) => {
                         let mut tail = outbound.lend_tail();
                         tail.extend(data(size));
                         outbound.return_tail(tail);
-                        model.extend(data(size));
+                        model.push(None, data(size));
                     }
                     Step::Consume(share) => {
-                        let sent = model.len() * share / 256;
+                        let sent = model.bytes().len() * share / 256;
                         outbound.consume(sent);
-                        model.drain(..sent);
+                        model.consume(sent);
                     }
                     Step::Clear => {
                         outbound.clear();
-                        model.clear();
+                        model = Model::default();
                     }
                 }
-                prop_assert_eq!(outbound.len(), model.len());
-                prop_assert_eq!(outbound.is_empty(), model.is_empty());
-                prop_assert_eq!(unsent(&outbound, usize::from(u8::MAX)), model.as_slice());
-                prop_assert!(model.starts_with(&unsent(&outbound, at_once)));
-                prop_assert!(model.is_empty() || !unsent(&outbound, at_once).is_empty());
+                let bytes = model.bytes();
+                prop_assert_eq!(outbound.len(), bytes.len());
+                prop_assert_eq!(outbound.is_empty(), bytes.is_empty());
+                prop_assert_eq!(unsent(&outbound, usize::from(u8::MAX)), bytes.as_slice());
+                prop_assert!(bytes.starts_with(&unsent(&outbound, at_once)));
+                prop_assert!(bytes.is_empty() || !unsent(&outbound, at_once).is_empty());
             }
         }
     }

@@ -157,6 +157,7 @@ impl Reactor {
         self.discard(unused);
         self.cancel_timers_of(id);
         self.drop_requests(id);
+        self.pin_latest(id);
     }
 
     /// A panic in a connection's callback ends that connection alone.

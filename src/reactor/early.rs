@@ -67,6 +67,9 @@ impl Reactor {
         if !self.layers_are_ready(id) {
             return;
         }
+        if self.frames_wait(id) {
+            self.mark_dirty(id);
+        }
         let Some(rare) = self
             .connections
             .get_mut(id)

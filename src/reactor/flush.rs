@@ -73,6 +73,11 @@ impl Reactor {
                 Some(connection) => {
                     if connection.rare.is_some() {
                         self.note_waiting(id);
+                        // Layers may have become ready.
+                        self.move_frames_down(id);
+                        if self.connections.get(id).is_some_and(|c| c.out != NONE) {
+                            continue;
+                        }
                     }
                     return self.all_was_sent(id);
                 }
@@ -168,6 +173,7 @@ impl Reactor {
         };
         if let Some(rare) = connection.rare.as_mut() {
             rare.early.note_waiting(turn);
+            rare.frames.note_waiting(turn);
         }
         if let Some(unsent) = self.outs.get_mut(connection.out) {
             unsent.note_waiting(turn);

@@ -282,6 +282,7 @@ impl Reactor {
         if self.live(id).is_none() {
             return self.discard(framing);
         }
+        self.pin_latest(id);
         let place = self.framings.intern(framing);
         if let Some(connection) = self.connections.get_mut(id) {
             let old = std::mem::replace(&mut connection.framing, place);

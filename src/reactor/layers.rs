@@ -217,6 +217,7 @@ impl Reactor {
         }
         // They were sent before the layer was, and in the envelope of that time.
         self.move_all_frames_down(id);
+        self.pin_latest(id);
         self.push_layer(id, layer);
         if let Some(rare) = self.rare(id) {
             let top = rare.layers.len().checked_sub(1);

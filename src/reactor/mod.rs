@@ -12,6 +12,7 @@ mod flush;
 mod idle;
 mod inbound;
 mod latency;
+mod latest;
 mod layers;
 mod outputs;
 mod pipe;
@@ -35,6 +36,7 @@ use std::time::{Duration, SystemTime};
 use slab::Slab;
 
 use crate::address::Address;
+use crate::buffer_pool::BufferPool;
 use crate::connection::{Connection, Pauses, Rare};
 use crate::counters::Counters;
 use crate::endpoint::{ClientEndpoint, ServerEndpoint};
@@ -44,7 +46,6 @@ use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
 use crate::network::{LookupId, Network, OsNetwork, Time};
-use crate::outbound::BufferPool;
 use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
@@ -68,7 +69,7 @@ use stop::Running;
 use stopwatch::{Caller, Stopwatch};
 pub(crate) use timed::RepeatedCall;
 use timed::Timed;
-pub(crate) use write::encode;
+pub(crate) use write::{LeftOver, encode};
 
 /// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
 ///

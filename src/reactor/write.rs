@@ -74,7 +74,7 @@ pub(crate) struct LeftOver {
 
 impl LeftOver {
     /// Notes how many bytes a flush left over.
-    pub(super) fn note(&mut self, turn: u32, size: usize) {
+    pub(crate) fn note(&mut self, turn: u32, size: usize) {
         if self.turn != turn {
             self.before = self.last;
             self.turn = turn;
@@ -88,7 +88,7 @@ impl LeftOver {
     }
 
     /// Of `size` unsent bytes, how many may have been left over by earlier turns.
-    pub(super) fn before(&self, turn: u32, size: usize) -> usize {
+    pub(crate) fn before(&self, turn: u32, size: usize) -> usize {
         let left_over = if self.turn == turn {
             self.before
         } else {
@@ -272,10 +272,9 @@ impl Reactor {
         };
         let turn = self.turn;
         let unsent = self.outs.get(connection.out);
-        let early = connection
-            .rare
-            .as_ref()
-            .map_or(0, |rare| rare.early.waiting_since_before(turn));
+        let early = connection.rare.as_ref().map_or(0, |rare| {
+            rare.early.waiting_since_before(turn) + rare.frames.waiting_since_before(turn)
+        });
         let waiting = early + unsent.map_or(0, |unsent| unsent.waiting_since_before(turn));
         if waiting == 0 || waiting <= self.limits(id).unsent {
             return true;
