@@ -45,6 +45,7 @@ mod reentrancy;
 mod refused_at_the_stop;
 mod remote;
 mod repeating;
+mod replacing;
 mod requesting;
 mod stopping;
 mod timers;
