@@ -152,3 +152,46 @@ fn writes_during_the_handshake_are_held_to_the_hard_limit() {
         [ConnectError::Handshake(Lost::TooSlow)]
     ));
 }
+
+#[test]
+fn of_what_is_sent_before_the_layers_are_ready_only_the_newest_follows() {
+    let mut wire = testing::wiring().through(Gate::default()).connect(HalfOpen);
+    let id = wire.id();
+    wire.reactor().send_latest(id, "price", "5 ");
+    wire.advance(Duration::from_secs(1)).sent("");
+    wire.reactor().send_latest(id, "name", "tea ");
+    wire.reactor().send_latest(id, "price", "6 ");
+    assert_eq!(wire.reactor().unsent(id), Some(6));
+    wire.advance(Duration::from_secs(1)).sent("");
+    wire.receives("H").sent("6 tea ");
+    assert_eq!(wire.reactor().counters().frames_replaced, 1);
+}
+
+#[test]
+fn behind_what_the_layers_were_given_only_the_newest_waits() {
+    let mut wire = testing::wiring().through(Gate::default()).connect(HalfOpen);
+    wire.receives("H").blocks();
+    let id = wire.id();
+    for n in 0..100 {
+        wire.reactor().send_latest(id, "price", format!("{n} "));
+        wire.reactor().send_latest(id, "name", format!("tea{n} "));
+        wire.advance(Duration::from_millis(1));
+    }
+    wire.unblocks().sent("0 tea0 99 tea99 ");
+    wire.reactor().send_latest(id, "price", "100");
+    wire.sent("100");
+}
+
+#[test]
+fn a_layer_that_is_put_in_gets_nothing_of_what_was_sent_before() {
+    let mut wire = testing::connect(HalfOpen);
+    wire.blocks();
+    let id = wire.id();
+    wire.reactor().send_latest(id, 1, "plain, old ");
+    wire.reactor().send_latest(id, 1, "plain ");
+    wire.protocol(|_, transport| transport.start_layer(Gate::default()));
+    wire.reactor().send_latest(id, 1, "through the gate, old ");
+    wire.reactor().send_latest(id, 1, "through the gate ");
+    wire.unblocks().sent("plain ");
+    wire.receives("H").sent("through the gate ");
+}
