@@ -1,10 +1,13 @@
-//! Framing is work in proportion to the bytes received, however they arrive: nothing is looked at twice.
+//! Framing is work in proportion to the bytes received, however they arrive: nothing is looked at twice. And what waits for a
+//! slow peer costs as much however much it is.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use ropewalk::framing::{Found, Tail};
-use ropewalk::{FrameError, Framing, LineReceiver, Lines, Protocol, Transport, testing};
+use ropewalk::{
+    FrameError, Framing, Group, Limits, LineReceiver, Lines, Protocol, Slow, Transport, testing,
+};
 
 /// Counts how many bytes are shown to it.
 struct Costly(Rc<RefCell<usize>>);
@@ -77,4 +80,30 @@ fn a_flood_of_lines_and_an_endless_line_are_no_work_of_their_square() {
     wire.receives_in_pieces(vec![b'a'; 1 << 17], 1)
         .receives("\n");
     assert_eq!(wire.protocol(|counts, _| counts.0), (1 << 19) + 1);
+}
+
+#[test]
+fn frames_that_wait_for_a_slow_peer_are_no_work_of_their_square() {
+    const MANY: usize = 50_000;
+    struct Silent;
+    impl Protocol for Silent {
+        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    }
+    let limits = Limits::default().unsent(usize::MAX);
+    let mut wire = testing::wiring().limits(limits).blocked().connect(Silent);
+    let (group, id) = (Group::with(Slow::DropOldest(MANY)), wire.id());
+    assert!(group.add(wire.reactor(), 0, id));
+    wire.reactor().write(id, vec![b'.'; 20_000]);
+    for n in 0..3 * MANY {
+        group.send(wire.reactor(), format!("{n} "));
+        wire.reactor().send_latest(id, n % MANY, format!("{n} "));
+    }
+    assert_eq!(wire.reactor().counters().frames_dropped, 2 * MANY as u64);
+    assert_eq!(wire.reactor().counters().frames_replaced, 2 * MANY as u64);
+    let sent = String::from_utf8(wire.unblocks().take_sent()).expect("only digits");
+    let last: Vec<usize> = sent[20_000..]
+        .split_whitespace()
+        .map(|n| n.parse().expect("a number"))
+        .collect();
+    assert!(last.iter().filter(|&&n| n >= 2 * MANY).count() == 2 * MANY && last.len() == 2 * MANY);
 }
