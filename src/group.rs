@@ -52,6 +52,8 @@ pub struct Group<K> {
 
 /// What becomes of a member that does not take what it is sent.
 ///
+/// It says nothing of frames sent by [`Group::send_latest`], of which the newest of each key waits in any case.
+///
 /// Frames that wait for a member can still be dropped, so they stand behind what is written to its connection directly:
 /// that may arrive before a frame that was sent to the group earlier.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

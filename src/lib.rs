@@ -22,7 +22,8 @@
 //! - [`Transport`] is what a callback may do to its connection, [`Reactor`] what it may do to everything else: listen, connect,
 //!   call later, write to and close others. [`run`] makes a reactor and turns it.
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
-//! - [`Group`] sends to many. [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
+//! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
+//! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.

@@ -140,6 +140,11 @@ impl Outbound {
         self.tail = tail;
     }
 
+    /// How many pieces there are.
+    pub(crate) fn count(&self) -> usize {
+        self.queue.len() + usize::from(!self.tail.is_empty())
+    }
+
     /// Fills `slices` from the front with what to send next; returns how many were filled.
     pub(crate) fn pieces<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let tail = Some(self.tail.as_slice()).filter(|tail| !tail.is_empty());

@@ -18,7 +18,7 @@ pub enum RequestError {
     Full(usize),
     /// One with the same key is unanswered.
     InUse,
-    /// One with the same key was given up, and its reply may still come: see [`Pending::forget`].
+    /// One with the same key was given up, and its reply may still come: see [`Pending::forget`](crate::Pending::forget).
     GivenUp,
     /// The connection has ended, or is ending: no reply would be heard.
     Ended,
@@ -30,7 +30,7 @@ pub enum RequestError {
 pub enum Unanswered {
     /// There was none in time.
     TimedOut,
-    /// [`Pending::cancel`] gave it up.
+    /// [`Pending::cancel`](crate::Pending::cancel) gave it up.
     Cancelled,
     /// The connection was lost.
     Lost(Lost),

@@ -6,7 +6,8 @@ use std::io::{ErrorKind, IoSlice};
 use crate::connection::{NONE, Pauses, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
 use crate::limits::{Idle, WRITE_BUDGET};
-use crate::network::{Farewell, SocketId, Time};
+use crate::network::{Farewell, Network, SocketId, Time};
+use crate::outbound::Outbound;
 use crate::table::ConnectionId;
 
 use super::timed::Timed;
@@ -23,8 +24,19 @@ enum Offered {
     Broken(std::io::Error),
 }
 
-/// Pieces handed over in one system call; Linux takes up to 1,024.
+/// Pieces handed over in one system call, and if there are more of them: Linux takes up to 1,024.
 const PIECES: usize = 64;
+const MOST_PIECES: usize = 1024;
+
+fn write_pieces<const N: usize>(
+    network: &mut dyn Network,
+    socket: SocketId,
+    queue: &Outbound,
+) -> std::io::Result<usize> {
+    let mut pieces = [IoSlice::new(&[]); N];
+    let count = queue.pieces(&mut pieces);
+    network.write(socket, &pieces[..count])
+}
 
 impl Reactor {
     /// Offers the system all that was written since the last time.
@@ -124,11 +136,10 @@ impl Reactor {
             }
             let result = match queue.only_piece() {
                 Some(only) => self.network.write(socket, &[IoSlice::new(only)]),
-                None => {
-                    let mut pieces = [IoSlice::new(&[]); PIECES];
-                    let count = queue.pieces(&mut pieces);
-                    self.network.write(socket, &pieces[..count])
+                None if queue.count() <= PIECES => {
+                    write_pieces::<PIECES>(&mut *self.network, socket, queue)
                 }
+                None => write_pieces::<MOST_PIECES>(&mut *self.network, socket, queue),
             };
             match result {
                 Ok(0) => return Offered::Broken(ErrorKind::WriteZero.into()),
