@@ -28,6 +28,8 @@ enum Offered {
 const PIECES: usize = 64;
 const MOST_PIECES: usize = 1024;
 
+// Not a part of its caller, most of whose calls need no such room on the stack.
+#[inline(never)]
 fn write_pieces<const N: usize>(
     network: &mut dyn Network,
     socket: SocketId,

@@ -46,6 +46,7 @@ mod refused_at_the_stop;
 mod remote;
 mod repeating;
 mod replacing;
+mod replacing_in_groups;
 mod requesting;
 mod stopping;
 mod timers;
