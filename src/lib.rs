@@ -27,6 +27,7 @@
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
+//! - [`guide::recipes`] has the small things every protocol needs, each as a whole program.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
 //! - [`network`] is the seam to the operating system, below all of it.
 //!
@@ -66,6 +67,7 @@
 #![forbid(unsafe_code)]
 
 pub mod framing;
+pub mod guide;
 pub mod layer;
 pub mod network;
 pub mod sim;
