@@ -28,7 +28,7 @@ A chat room. Listens on each ENDPOINT, or on tcp:8007 (port 8007 of this machine
 ";
 
 /// One connection to the room.
-struct Member {
+pub(crate) struct Member {
     /// Everybody's connection, by name: a clone of a `Group` is the same group. It sends to all its members, and lets go of
     /// those who do not read, so that one suspended telnet cannot fill the server's memory.
     room: Group<String>,
@@ -68,6 +68,14 @@ impl LineReceiver for Member {
 }
 
 impl Member {
+    /// Somebody who has just connected, and has no name yet.
+    pub(crate) fn new(room: &Group<String>) -> Self {
+        Self {
+            room: room.clone(),
+            name: None,
+        }
+    }
+
     /// The first line is a name, as long as it takes. `join` refuses one that somebody else has.
     fn enter(&mut self, transport: &mut Transport<'_>, name: &str) {
         if !is_name(name) {
@@ -148,9 +156,6 @@ fn main() -> ExitCode {
     let everybody = Group::new();
     common::serve(HELP, "tcp:8007", |listen| {
         let room = everybody.clone();
-        listen.serve(move |_peer| Member {
-            room: room.clone(),
-            name: None,
-        })
+        listen.serve(move |_peer| Member::new(&room))
     })
 }

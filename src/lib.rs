@@ -83,6 +83,7 @@ mod error;
 mod forward;
 mod frame_queue;
 mod group;
+mod inspector;
 mod latest;
 mod limits;
 mod log_limit;

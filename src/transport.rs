@@ -350,6 +350,11 @@ impl Transport<'_> {
         self.reactor
     }
 
+    /// Whether some of what the callback was given was given back.
+    pub(crate) fn has_unread(&self) -> bool {
+        self.unread > 0
+    }
+
     fn change(&mut self) {
         self.halted = true;
         self.changed = true;

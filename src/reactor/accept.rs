@@ -8,6 +8,7 @@ use crate::address::Address;
 use crate::connection::{Connection, Parting, Phase};
 use crate::endpoint::{Port, ServerEndpoint};
 use crate::error::{EndpointError, Error, Lost, Result};
+use crate::inspector::RarePath;
 use crate::layer::Layer;
 use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
 use crate::network::{Farewell, ListenOptions, SocketId};
@@ -233,7 +234,7 @@ impl Reactor {
 
     /// Accepts what waits in the backlog, up to a turn's share.
     fn accept(&mut self, id: ListenerId) {
-        for _ in 0..ACCEPT_BUDGET {
+        for _ in 0..self.share(ACCEPT_BUDGET, RarePath::AcceptBudget) {
             let Some(socket) = self.listener(id).map(|listener| listener.socket) else {
                 return;
             };
@@ -352,7 +353,7 @@ impl Reactor {
             return;
         };
         let mut connection = Connection::new(Some(socket), peer.into(), settings, Phase::Opening);
-        connection.protocol = Some(protocol);
+        connection.protocol = Some(self.beginning(protocol));
         self.settings[settings as usize].users += 1;
         let id = self.connections.insert(connection);
         if let Err(error) = self.network.register(socket, id.token()) {

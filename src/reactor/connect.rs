@@ -106,7 +106,7 @@ impl Reactor {
         connecting.over = connecting.error.is_some();
         let (within, layers) = (connecting.timeout, std::mem::take(&mut connecting.layers));
         let mut connection = Connection::new(None, Peer::Unknown, 0, Phase::Connecting);
-        connection.protocol = Some(protocol);
+        connection.protocol = Some(self.beginning(protocol));
         let rare = connection.rare();
         rare.connecting = Some(Box::new(connecting));
         rare.limits = plan.limits.map(Box::new);

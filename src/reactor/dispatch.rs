@@ -129,7 +129,7 @@ impl Reactor {
 
     /// Puts another protocol on a connection: at once if its own is not being called, else when that returns.
     pub(super) fn take_over(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
-        self.switch_protocol(id, protocol);
+        self.succeed(id, protocol);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -147,6 +147,9 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
+        if let Some(inspector) = &self.inspector {
+            inspector.hands_over(id);
+        }
         connection.protocol = Some(successor);
         connection.cutting = Cutting::Raw;
         let framing = std::mem::replace(&mut connection.framing, NONE);

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, IoSlice};
 
 use crate::connection::{NONE, Pauses, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
+use crate::inspector::RarePath;
 use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, Network, SocketId, Time};
 use crate::outbound::Outbound;
@@ -119,6 +120,7 @@ impl Reactor {
 
     /// Offers one connection's output, until it is all taken or no more is.
     fn offer(&mut self, id: ConnectionId, place: u32, socket: SocketId) -> Offered {
+        let budget = self.share(WRITE_BUDGET, RarePath::WriteBudget);
         let mut taken = 0;
         loop {
             let Unsent {
@@ -133,7 +135,7 @@ impl Reactor {
             if *blocked {
                 return Offered::Blocked;
             }
-            if taken >= WRITE_BUDGET {
+            if taken >= budget {
                 return Offered::Enough;
             }
             let result = match queue.only_piece() {

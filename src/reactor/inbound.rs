@@ -355,6 +355,12 @@ impl Reactor {
     }
 
     pub(crate) fn switch_protocol(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        let protocol = self.beginning(protocol);
+        self.succeed(id, protocol);
+    }
+
+    /// Has another protocol take a connection over when its own returns.
+    pub(super) fn succeed(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         self.leave_pipe(id);
         match self.connections.get_mut(id) {
             Some(connection) if connection.is_live() => {

@@ -11,6 +11,7 @@ mod early;
 mod flush;
 mod idle;
 mod inbound;
+mod inspected;
 mod latency;
 mod latest;
 mod layers;
@@ -42,6 +43,7 @@ use crate::counters::Counters;
 use crate::endpoint::{ClientEndpoint, ServerEndpoint};
 use crate::error::{EndpointError, Result};
 use crate::framing::Framings;
+use crate::inspector::Inspector;
 use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
@@ -145,6 +147,8 @@ pub struct Reactor {
     logs: LogLimit,
     /// Put around each protocol that takes a connection over: for tests, which watch the whole life of a connection.
     pub(crate) watch: Option<Watch>,
+    /// Only in simulation.
+    pub(crate) inspector: Option<Box<dyn Inspector>>,
 }
 
 pub(crate) type Watch = Box<dyn Fn(Box<dyn Protocol>) -> Box<dyn Protocol>>;
@@ -227,6 +231,7 @@ impl Reactor {
             stopwatch: Stopwatch::default(),
             logs: LogLimit::default(),
             watch: None,
+            inspector: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 
 use crate::connection::{Connection, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
+use crate::inspector::RarePath;
 use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
 use crate::table::ConnectionId;
@@ -89,7 +90,7 @@ impl Reactor {
     }
 
     /// The connection and its socket, if it wants to be read now.
-    fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, &Connection)> {
+    pub(super) fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, &Connection)> {
         let connection = self.connections.get(id)?;
         let wants = connection.reading == Reading::Open
             && (connection.phase == Phase::Opening
@@ -105,7 +106,7 @@ impl Reactor {
         let mut budget = READ_BUDGET;
         while let Some((socket, connection)) = self.wants_read(id) {
             let (hinted, watched) = (connection.hinted, connection.watched);
-            if budget == 0 {
+            if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 return self.queue_ready(id);
             }
             let outcome = if connection.is_stamped() {

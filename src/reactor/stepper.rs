@@ -78,6 +78,11 @@ impl Stepper {
         &mut self.reactor
     }
 
+    /// The reactor, as it is.
+    pub(crate) fn glance(&self) -> &Reactor {
+        &self.reactor
+    }
+
     /// What was achieved; complete once [`turn`](Self::turn) has returned `false`.
     pub fn report(&self) -> Report {
         self.reactor.report()

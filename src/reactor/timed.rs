@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::inspector::RarePath;
 use crate::limits::{Idle, TIMER_BUDGET};
 use crate::network::Time;
 use crate::protocol::{Protocol, downcast};
@@ -204,10 +205,12 @@ impl Reactor {
     /// Runs the timers that are due now; what they arm is for the next turn.
     pub(super) fn fire_timers(&mut self) {
         let mut due = std::mem::take(&mut self.due);
-        self.timers.collect_due(self.now, TIMER_BUDGET, &mut due);
+        let share = self.share(TIMER_BUDGET, RarePath::TimerBudget);
+        self.timers.collect_due(self.now, share, &mut due);
         for timer in due.drain(..) {
             let at = self.timers.deadline(timer).unwrap_or(self.now);
             if let Some(timed) = self.timers.begin(timer) {
+                self.note_firing(at);
                 self.fire(timer, at, timed);
             }
         }

@@ -4,6 +4,7 @@
 use std::io;
 use std::time::Duration;
 
+use crate::inspector::RarePath;
 use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, READ_BUFFER};
 use crate::network::Batch;
 use crate::table::Owner;
@@ -47,7 +48,7 @@ impl Turn {
         // 4.
         reactor.make_calls();
         // 5.
-        if reactor.crossed && reactor.spoken > 1 {
+        if reactor.crossed && reactor.spoken > 1 && !reactor.takes(RarePath::NoGather) {
             self.gather(reactor)?;
         }
         // 6.
@@ -70,7 +71,8 @@ impl Turn {
             }
             // Replies leave while their connection is still in the cache, unless somebody writes to others: then all
             // wait, to go out in one piece each.
-            if count % FLUSH_EVERY == FLUSH_EVERY - 1 && !reactor.crossed {
+            let due = count % FLUSH_EVERY == FLUSH_EVERY - 1;
+            if (due || reactor.takes(RarePath::FlushAtOnce)) && !reactor.crossed {
                 reactor.flush_dirty();
             }
         }
@@ -136,7 +138,8 @@ impl Reactor {
     /// Makes the calls that were posted up to now, by callbacks and by other threads. Each have a share of their own, so
     /// that neither starves the other, and what threads post is bounded wherever it waits.
     fn make_calls(&mut self) {
-        for _ in 0..self.calls.len().min(CALL_BUDGET) {
+        let share = self.share(CALL_BUDGET, RarePath::CallBudget);
+        for _ in 0..self.calls.len().min(share) {
             let Some(call) = self.calls.pop_front() else {
                 break;
             };
@@ -145,7 +148,7 @@ impl Reactor {
         let Some(mailbox) = &self.mailbox else {
             return;
         };
-        mailbox.take(CALL_BUDGET, &mut self.mail);
+        mailbox.take(share, &mut self.mail);
         while let Some(mail) = self.mail.pop_front() {
             self.make_posted(mail);
         }

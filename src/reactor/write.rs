@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::connection::NONE;
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
+use crate::inspector::RarePath;
 use crate::network::{Farewell, Time};
 use crate::outbound::Outbound;
 use crate::table::ConnectionId;
@@ -301,7 +302,11 @@ impl Reactor {
             .get_mut(id)
             .expect("only a connection that admits a write has an output");
         if connection.out == NONE {
-            connection.out = self.outs.begin(self.pool.take(), self.now);
+            let buffer = match self.inspector {
+                Some(ref inspector) if inspector.takes(RarePath::EmptyPool) => Vec::new(),
+                _ => self.pool.take(),
+            };
+            connection.out = self.outs.begin(buffer, self.now);
         }
         connection.out
     }

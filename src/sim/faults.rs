@@ -8,6 +8,25 @@ pub enum Faults {
     None,
     /// Nothing that a right program may notice: latency and jitter, bytes cut and joined anywhere, short writes, small
     /// windows, readiness and `WouldBlock` for no reason, hints left out, batches of any size and order. Each seed
-    /// turns some of these on, more or less strongly.
+    /// turns some of these on, more or less strongly. What a test expects to the letter holds in it.
     Unnoticeable,
+    /// Everything: connections refused and reset, hosts cut off from each other, stalled, crashed and begun again,
+    /// descriptors wanting, clocks that leap, callbacks that panic; each [`Family`](super::Family) on in about half
+    /// of the seeds. A test can expect little to the letter in it, but the world judges: see [`World`](super::World).
+    All,
+}
+
+impl Faults {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Unnoticeable => "unnoticeable",
+            Self::All => "all",
+        }
+    }
+
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let all = [Self::None, Self::Unnoticeable, Self::All];
+        all.into_iter().find(|faults| faults.name() == name)
+    }
 }

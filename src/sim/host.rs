@@ -46,12 +46,18 @@ pub(super) struct Host {
     /// The wall time at the world's beginning.
     pub(super) epoch: SystemTime,
     pub(super) waker: Arc<Flag>,
+    /// How often it was polled.
+    pub(super) polls: u64,
+    /// It has no power: who calls it is not answered.
+    pub(super) is_off: bool,
 }
 
 #[derive(Debug)]
 struct Slot {
     socket: Socket,
     marked: bool,
+    /// At which poll it was told to be readable, if it was not read since.
+    told: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -124,6 +130,8 @@ impl Host {
             random,
             epoch: SystemTime::UNIX_EPOCH + EPOCH,
             waker: Arc::new(Flag::default()),
+            polls: 0,
+            is_off: false,
         }
     }
 
@@ -166,6 +174,7 @@ impl Host {
         self.slots[index as usize] = Some(Slot {
             socket,
             marked: false,
+            told: None,
         });
         id
     }
@@ -178,6 +187,18 @@ impl Host {
         }
         self.listeners.retain(|&other| other != id);
         Some(slot.socket)
+    }
+
+    /// Forgets a socket without a word. The ends that it held, or that waited to be accepted.
+    pub(super) fn forget(&mut self, id: SocketId) -> Vec<EndId> {
+        match self.remove(id) {
+            Some(Socket::Stream { end, .. }) => vec![end],
+            Some(Socket::Listener(listener)) => {
+                self.release_port(listener.address.port());
+                listener.backlog.into()
+            }
+            None => Vec::new(),
+        }
     }
 
     pub(super) fn socket(&self, id: SocketId) -> Option<&Socket> {
@@ -252,6 +273,33 @@ impl Host {
             }
         }
         marked
+    }
+
+    /// A poll tells that a socket is readable.
+    pub(super) fn tell_readable(&mut self, id: SocketId) {
+        let polls = self.polls;
+        if let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) {
+            slot.told.get_or_insert(polls);
+        }
+    }
+
+    /// A socket is read.
+    pub(super) fn look_at(&mut self, id: SocketId) {
+        if let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) {
+            slot.told = None;
+        }
+    }
+
+    /// The streams that were told to be readable before a poll, and were not read since.
+    pub(super) fn told_before(&self, poll: u64) -> Vec<Token> {
+        let slots = self.slots.iter().flatten();
+        slots
+            .filter(|slot| slot.told.is_some_and(|told| told < poll))
+            .filter_map(|slot| match &slot.socket {
+                Socket::Stream { token, .. } => *token,
+                Socket::Listener(_) => None,
+            })
+            .collect()
     }
 
     /// Whether a poll would tell something.

@@ -3,6 +3,8 @@
 
 use std::net::SocketAddr;
 
+use bytes::BytesMut;
+
 use super::errno;
 use super::host::HostId;
 use super::pipe::{Pipe, Receiving, Sending};
@@ -12,7 +14,7 @@ use crate::network::SocketId;
 pub(super) struct LinkId(pub(super) u64);
 
 /// Who made the connection, and who accepted it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Side {
     Caller,
     Callee,
@@ -142,6 +144,8 @@ pub(super) struct End {
     pub(super) awaits_input: bool,
     /// Room in the send buffer is to be told of.
     pub(super) awaits_room: bool,
+    /// What was read of it and its holder has not yet heard, if somebody listens in.
+    pub(super) handed_over: Option<BytesMut>,
 }
 
 impl End {
@@ -161,6 +165,7 @@ impl End {
             error: None,
             awaits_input: true,
             awaits_room: false,
+            handed_over: None,
         }
     }
 }

@@ -10,25 +10,33 @@ mod choose;
 mod conditions;
 mod errno;
 mod fabric;
+mod family;
 mod faults;
 mod host;
+mod judge;
 mod link;
+mod machine;
 mod names;
 mod network;
 mod peer;
 mod pipe;
 mod queue;
 mod random;
+mod shrink;
+mod striking;
 mod sweep;
 mod trace;
+mod witness;
 mod world;
 
 #[cfg(test)]
 mod tests;
 
+pub use choose::{Tape, TapeError};
 pub use conditions::Call;
+pub use family::Family;
 pub use faults::Faults;
 pub use names::Answer;
 pub use peer::{Peer, PeerListener};
-pub use sweep::sweep;
+pub use sweep::{Sweep, enumerate, fuzz, replay, sweep};
 pub use world::World;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::choose::Site;
 use super::errno;
 use super::fabric::Shared;
 use super::host::{HostId, Socket};
@@ -133,7 +134,10 @@ impl Network for SimNetwork {
     fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received> {
         self.injected(|injected| &mut injected.read)?;
         let end = self.end_of(socket)?;
-        self.fabric.borrow_mut().read(end, buffer)
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.host_mut(self.host).look_at(socket);
+        fabric.unlucky(Site::Read, &errno::OF_READ)?;
+        fabric.read(end, buffer)
     }
 
     fn set_time_stamps(&mut self, _: SocketId, _: bool) -> io::Result<()> {
@@ -160,7 +164,9 @@ impl Network for SimNetwork {
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.injected(|injected| &mut injected.write)?;
         let end = self.end_of(socket)?;
-        self.fabric.borrow_mut().write(end, pieces)
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.unlucky(Site::Write, &errno::OF_WRITE)?;
+        fabric.write(end, pieces)
     }
 
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
@@ -191,7 +197,8 @@ impl Network for SimNetwork {
 
     fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
         let mut fabric = self.fabric.borrow_mut();
-        if fabric.names.outcome(host) == Some(Err(NameError::Busy)) {
+        let busy = fabric.names.outcome(host) == Some(Err(NameError::Busy));
+        if busy || fabric.choose(Site::Busy, 2) == 1 {
             return Err(NameError::Busy);
         }
         fabric.look_up(self.host, lookup, host);

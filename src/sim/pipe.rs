@@ -34,6 +34,7 @@ pub(super) struct Pipe {
     /// When the last of what was read had come.
     read_arrival: Time,
     receiving: Receiving,
+    read_any: bool,
     window: usize,
     /// Read, but not yet told to the sender as new credit.
     owed: usize,
@@ -92,6 +93,7 @@ impl Pipe {
             arrived_size: 0,
             read_arrival: Time::START,
             receiving: Receiving::Open,
+            read_any: false,
             window,
             owed: 0,
         }
@@ -219,6 +221,17 @@ impl Pipe {
         }
     }
 
+    /// What was received and not yet read is gone.
+    pub(super) fn lose_arrived(&mut self) {
+        self.arrived.clear();
+        self.arrived_size = 0;
+    }
+
+    /// Whether anything of it was read.
+    pub(super) fn was_read(&self) -> bool {
+        self.read_any
+    }
+
     /// How much waits to be read.
     pub(super) fn waiting(&self) -> usize {
         self.arrived_size
@@ -238,6 +251,7 @@ impl Pipe {
             self.arrived.pop_front();
         }
         self.arrived_size -= size;
+        self.read_any = true;
         self.owed += size;
         data
     }

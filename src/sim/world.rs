@@ -2,15 +2,19 @@
 //! the wires is the fabric's.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::choose::Site;
+use super::choose::{Enumerated, Site, Source, Tape};
 use super::fabric::{Fabric, Shared};
+use super::family::Family;
 use super::faults::Faults;
 use super::host::HostId;
+use super::judge::{Inspection, Judge, Verdict};
+use super::machine::{Machine, Pace, Setup};
 use super::network::SimNetwork;
 use crate::network::{Network, Time};
 use crate::reactor::{Reactor, Stepper};
@@ -27,38 +31,31 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// that an hour in which nothing happens costs nothing.
 #[derive(Clone)]
 pub struct World {
-    state: Rc<State>,
+    pub(super) state: Rc<State>,
 }
 
-struct State {
+pub(super) struct State {
     seed: u64,
     faults: Faults,
     fabric: Shared,
-    machines: RefCell<Vec<Machine>>,
+    pub(super) machines: RefCell<Vec<Machine>>,
+    /// When each family with times of its own strikes next.
+    pub(super) strikes: RefCell<Vec<(Time, Family)>>,
+    /// Machines that a fault has asked to stop.
+    pub(super) stopped_by_fault: RefCell<BTreeSet<usize>>,
+    /// What an oracle found to be wrong.
+    verdict: Rc<Verdict>,
     turns: Cell<u64>,
     /// Turns since the clock last moved.
     turns_at_once: Cell<u64>,
 }
 
-/// A host with a reactor.
-struct Machine {
-    name: String,
-    host: HostId,
-    /// Lent out while it turns, so that nothing is borrowed while user code runs.
-    stepper: Option<Stepper>,
-    pace: Pace,
-}
-
-/// When a reactor wants its next turn, if nothing becomes ready before.
+/// What is kept of the decisions in a world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
-    At(Time),
-    /// When something becomes ready.
-    Waits,
-    /// Not before then, whatever becomes ready.
-    Frozen(Time),
-    /// Never: it has stopped.
-    Stopped,
+pub(super) enum Kept {
+    Nothing,
+    /// All that is out of the ordinary, to be played again.
+    Tape,
 }
 
 /// What one step did.
@@ -72,15 +69,86 @@ enum Step {
 impl World {
     /// An empty world. What `faults` allows to happen is drawn from `seed`.
     pub fn new(seed: u64, faults: Faults) -> Self {
-        Self {
+        Self::from_source(seed, faults, Source::of_seed(seed, faults), Kept::Nothing)
+    }
+
+    pub(super) fn from_source(seed: u64, faults: Faults, source: Source, kept: Kept) -> Self {
+        let mut fabric = Fabric::new(seed, source);
+        if kept == Kept::Tape {
+            fabric.choices.record(seed, faults);
+        }
+        let world = Self {
             state: Rc::new(State {
                 seed,
                 faults,
-                fabric: Rc::new(RefCell::new(Fabric::new(seed, faults))),
+                fabric: Rc::new(RefCell::new(fabric)),
                 machines: RefCell::new(Vec::new()),
+                strikes: RefCell::new(Vec::new()),
+                stopped_by_fault: RefCell::new(BTreeSet::new()),
+                verdict: Rc::default(),
                 turns: Cell::new(0),
                 turns_at_once: Cell::new(0),
             }),
+        };
+        if faults == Faults::All {
+            world.schedule_strikes();
+        }
+        world
+    }
+
+    /// An empty world in which what a tape says happens, and nothing else that is out of the ordinary.
+    pub fn on_tape(tape: &Tape) -> Self {
+        Self::played(tape, Kept::Nothing)
+    }
+
+    pub(super) fn played(tape: &Tape, kept: Kept) -> Self {
+        let source = Source::Tape(Box::new(tape.playback()));
+        Self::from_source(tape.seed, tape.faults, source, kept)
+    }
+
+    pub(super) fn take_tape(&self) -> Tape {
+        let recorded = self.fabric().borrow_mut().choices.take_recorded();
+        recorded.expect("a world that was asked to has recorded")
+    }
+
+    pub(super) fn next_course(&self) -> Option<Enumerated> {
+        self.fabric().borrow_mut().choices.next_course()
+    }
+
+    /// A number below `n` for the scenario's own use: how many clients there are, what they say. A failing run is made
+    /// smaller towards 0. It differs from seed to seed also where nothing goes wrong.
+    ///
+    /// # Panics
+    /// If `n` is 0.
+    pub fn choose(&self, n: u64) -> u64 {
+        assert!(n > 0, "there is no number below 0");
+        self.fabric().borrow_mut().choices.draw_for_scenario(n)
+    }
+
+    /// How much has happened: segments that arrived, readiness that was told of, callbacks.
+    pub fn events(&self) -> u64 {
+        self.fabric().borrow().events
+    }
+
+    /// A number that two runs have in common if the same has happened in both, in the same order and at the same times.
+    pub fn fingerprint(&self) -> u64 {
+        self.fabric().borrow().fingerprint
+    }
+
+    /// How often a family of faults has struck so far.
+    pub fn struck(&self, family: Family) -> u64 {
+        self.fabric().borrow().choices.struck()[family as usize]
+    }
+
+    /// The families of faults that are on in this world, with how often they strike.
+    pub fn describe_faults(&self) -> String {
+        let families = self.fabric().borrow().choices.families();
+        let words = families
+            .iter()
+            .map(|(family, often)| format!("{family} {often}"));
+        match words.collect::<Vec<_>>() {
+            words if words.is_empty() => "none".to_owned(),
+            words => words.join(", "),
         }
     }
 
@@ -91,22 +159,52 @@ impl World {
     /// If there is such a host already, or `setup` fails.
     #[track_caller]
     pub fn host<R>(&self, name: &str, setup: impl FnOnce(&mut Reactor) -> crate::Result<R>) -> R {
+        self.add_machine(name, None, setup)
+    }
+
+    /// Puts a host into the world whose process can be begun again: `setup` is called at once, and with a new reactor
+    /// whenever the process has died or stopped, which is among [`Faults::All`]; see also [`crash`](Self::crash).
+    ///
+    /// # Panics
+    /// If there is such a host already, or `setup` fails.
+    #[track_caller]
+    pub fn service(&self, name: &str, setup: impl Fn(&mut Reactor) -> crate::Result<()> + 'static) {
+        let setup: Setup = Rc::new(setup);
+        self.add_machine(name, Some(setup.clone()), |reactor| setup(reactor));
+    }
+
+    #[track_caller]
+    fn add_machine<R>(
+        &self,
+        name: &str,
+        again: Option<Setup>,
+        setup: impl FnOnce(&mut Reactor) -> crate::Result<R>,
+    ) -> R {
         assert!(self.find(name).is_none(), "there is a host {name} already");
         let host = self.fabric().borrow_mut().host_named(name);
+        let (mut reactor, judge) = self.make_reactor(host);
+        let outcome = setup(&mut reactor);
+        let machine = Machine {
+            judge,
+            name: name.to_owned(),
+            host,
+            stepper: Some(Stepper::new(reactor)),
+            pace: Pace::At(self.now()),
+            setup: again,
+        };
+        self.state.machines.borrow_mut().push(machine);
+        outcome.unwrap_or_else(|error| self.fail(&format!("setting up {name} failed: {error}")))
+    }
+
+    pub(super) fn make_reactor(&self, host: HostId) -> (Reactor, Rc<Judge>) {
         let mut network = SimNetwork::new(self.fabric().clone(), host);
         // A world stands in for `run`, which is the one to listen to signals.
         let watched = network.watch_signals();
         watched.expect("a simulated host has signals");
         let mut reactor = Reactor::on(Box::new(network));
-        let outcome = setup(&mut reactor);
-        let machine = Machine {
-            name: name.to_owned(),
-            host,
-            stepper: Some(Stepper::new(reactor)),
-            pace: Pace::At(self.now()),
-        };
-        self.state.machines.borrow_mut().push(machine);
-        outcome.unwrap_or_else(|error| self.fail(&format!("setting up {name} failed: {error}")))
+        let judge = Judge::new(self.fabric().clone(), host, self.state.verdict.clone());
+        reactor.inspect(Box::new(Inspection(judge.clone())));
+        (reactor, judge)
     }
 
     /// Runs code on a host's reactor from outside, as between two of its turns.
@@ -124,7 +222,10 @@ impl World {
         let pace = self.pace_of(&mut stepper);
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
-        if !matches!(machine.pace, Pace::Stopped | Pace::Frozen(_)) {
+        if !matches!(
+            machine.pace,
+            Pace::Stopped | Pace::Frozen(_) | Pace::Down(_)
+        ) {
             machine.pace = pace;
         }
         outcome
@@ -138,11 +239,14 @@ impl World {
     #[track_caller]
     pub fn freeze(&self, name: &str, time: Duration) {
         self.on(name, |_| ());
-        let index = self.find(name);
-        let machines = &mut *self.state.machines.borrow_mut();
-        if let Some(machine) = index.map(|index| &mut machines[index])
-            && machine.pace != Pace::Stopped
-        {
+        if let Some(index) = self.find(name) {
+            self.freeze_machine(index, time);
+        }
+    }
+
+    pub(super) fn freeze_machine(&self, index: usize, time: Duration) {
+        let machine = &mut self.state.machines.borrow_mut()[index];
+        if machine.is_up() {
             machine.pace = Pace::Frozen(self.now() + time);
         }
     }
@@ -266,13 +370,13 @@ impl World {
         )
     }
 
-    fn find(&self, name: &str) -> Option<usize> {
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
         let machines = self.state.machines.borrow();
         machines.iter().position(|machine| machine.name == name)
     }
 
     #[track_caller]
-    fn lend(&self, index: usize) -> Stepper {
+    pub(super) fn lend(&self, index: usize) -> Stepper {
         let stepper = self.state.machines.borrow_mut()[index].stepper.take();
         stepper.unwrap_or_else(|| {
             self.fail("a world can't be run, nor its host used, from a callback")
@@ -293,7 +397,14 @@ impl World {
         }
         match self.next() {
             Some(next) if next <= end => {
-                self.advance(next);
+                match self.next_strike() {
+                    // Nothing strikes where nothing else happens: a world at rest stays so.
+                    Some(strike) if strike <= next => {
+                        self.advance(strike);
+                        self.strike();
+                    }
+                    _ => self.advance(next),
+                }
                 Step::Happened
             }
             _ => Step::Nothing,
@@ -315,7 +426,7 @@ impl World {
         let is_ready = |machine: &Machine| match machine.pace {
             Pace::Stopped => false,
             Pace::At(time) if time <= now => true,
-            Pace::Frozen(until) => until <= now,
+            Pace::Frozen(until) | Pace::Down(until) => until <= now,
             Pace::At(_) | Pace::Waits => fabric.host(machine.host).is_ready(),
         };
         let ready = (0..machines.len()).filter(|&index| is_ready(&machines[index]));
@@ -326,7 +437,7 @@ impl World {
     fn next(&self) -> Option<Time> {
         let machines = self.state.machines.borrow();
         let timers = machines.iter().filter_map(|machine| match machine.pace {
-            Pace::At(time) | Pace::Frozen(time) => Some(time),
+            Pace::At(time) | Pace::Frozen(time) | Pace::Down(time) => Some(time),
             Pace::Waits | Pace::Stopped => None,
         });
         timers.chain(self.fabric().borrow().next_event()).min()
@@ -338,22 +449,41 @@ impl World {
 
     fn turn(&self, index: usize) {
         self.count_turn();
+        if matches!(self.state.machines.borrow()[index].pace, Pace::Down(_)) {
+            return self.begin_again(index);
+        }
         let mut stepper = self.lend(index);
         let outcome = stepper.turn(Some(Duration::ZERO));
+        let judge = self.state.machines.borrow()[index].judge.clone();
         let pace = match outcome {
-            Ok(true) => self.pace_of(&mut stepper),
-            Ok(false) => Pace::Stopped,
+            Ok(true) => {
+                judge.after_turn(stepper.glance());
+                self.pace_of(&mut stepper)
+            }
+            Ok(false) => {
+                judge.after_stop(stepper.glance());
+                self.pace_after_stop(index)
+            }
             Err(error) => self.fail(&format!("a reactor failed: {error}")),
         };
+        if let Some(what) = self.state.verdict.take() {
+            self.fail(&what);
+        }
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
         machine.pace = pace;
     }
 
     fn pace_of(&self, stepper: &mut Stepper) -> Pace {
-        stepper
-            .timeout()
-            .map_or(Pace::Waits, |delay| Pace::At(self.now() + delay))
+        let Some(delay) = stepper.timeout() else {
+            return Pace::Waits;
+        };
+        let later = if delay.is_zero() {
+            delay
+        } else {
+            self.fabric().borrow_mut().timer_is_late()
+        };
+        Pace::At(self.now() + delay + later)
     }
 
     fn count_turn(&self) {

@@ -9,6 +9,9 @@ use crate::sim::trace::What;
 
 impl Fabric {
     pub(super) fn arrive(&mut self, id: EndId) {
+        if self.is_held_up(id) {
+            return self.parked.push(id);
+        }
         let Some(link) = self.links.get_mut(&id.link) else {
             return;
         };
@@ -16,10 +19,19 @@ impl Fabric {
             return;
         };
         match link.end(id.side).holder {
+            _ if link.end(id.side).phase == Phase::Broken => self.arrive_at_broken(id, payload),
             Holder::Nobody => self.arrive_at_nobody(id, payload),
             _ => self.arrive_at_holder(id, payload),
         }
         self.bury(id.link);
+    }
+
+    /// The connection is no more, and who does not know it yet is told.
+    fn arrive_at_broken(&mut self, id: EndId, payload: Payload) {
+        match payload {
+            Payload::Data(_) | Payload::Welcome => self.depart(id, Payload::Rst),
+            Payload::Fin | Payload::Rst => {}
+        }
     }
 
     /// Nobody can read it any more, so the sender is told by RST.
@@ -65,6 +77,7 @@ impl Fabric {
                 link.inbound_mut(id.side).deliver_rst();
                 link.break_end(id.side, error);
                 self.note_end(id, What::Reset);
+                self.lose_received(id);
                 News::Change
             }
         };
@@ -92,6 +105,12 @@ impl Fabric {
         };
         if told {
             self.mark(id);
+        }
+    }
+
+    pub(super) fn tell_change(&mut self, id: EndId) {
+        if self.links.contains_key(&id.link) {
+            self.tell(id, News::Change);
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::{Event, Fabric, LEAST_WINDOW};
+use super::{Event, Fabric, LEAST_WINDOW, LENGTHS, length};
 use crate::network::{Farewell, SocketId, Token};
 use crate::sim::choose::Site;
 use crate::sim::errno;
@@ -74,6 +74,11 @@ impl Fabric {
         if self.cut_off.contains(&to.ip()) {
             return Err(errno::error(errno::ENETUNREACH));
         }
+        match self.choose(Site::Connect, 3) {
+            0 => {}
+            1 => return Err(errno::error(errno::ENETUNREACH)),
+            _ => return Err(errno::error(errno::EADDRNOTAVAIL)),
+        }
         let local = self.claim_local(from, to, bind)?;
         let id = LinkId(self.next_link);
         self.next_link += 1;
@@ -137,7 +142,11 @@ impl Fabric {
             return Route::Nowhere;
         }
         let found = self.hosts.iter().position(|host| host.owns(to));
-        found.map_or(Route::NoHost, |host| Route::Host(HostId(host)))
+        match found.map(HostId) {
+            Some(host) if self.is_cut(from, host) || self.host(host).is_off => Route::Nowhere,
+            Some(host) => Route::Host(host),
+            None => Route::NoHost,
+        }
     }
 
     /// A call arrives, unless its caller has hung up meanwhile.
@@ -165,25 +174,52 @@ impl Fabric {
         };
         let link = self.links.get_mut(&id).expect("it was there above");
         link.end_mut(Side::Callee).host = host;
+        match self.choose(Site::Answer, 6) {
+            0 => {}
+            1 => return self.reset(callee),
+            2 => return self.call_fails(id, errno::EHOSTUNREACH),
+            3 => return self.call_fails(id, errno::ETIMEDOUT),
+            4 => return self.meet_itself(id),
+            _ => return self.repeat_call(id, attempt),
+        }
         let Some(listener) = self.host(host).listener_at(to) else {
             return self.reset(callee);
         };
         if self.enqueue(host, listener, callee) {
             self.note(host, What::Arrived(local));
             self.depart(callee, Payload::Welcome);
+            if self.choose(Site::ResetBeforeAccept, 2) == 1 {
+                self.reset_from_outside(callee);
+                self.depart(callee, Payload::Rst);
+            }
         } else {
             self.note(host, What::Dropped("the backlog is full"));
             self.repeat_call(id, attempt);
         }
     }
 
+    /// The port that the kernel gave out was the very one that was called: the caller has called itself.
+    fn meet_itself(&mut self, id: LinkId) {
+        let Some(link) = self.links.get_mut(&id) else {
+            return;
+        };
+        let end = link.end_mut(Side::Caller);
+        end.local = end.remote;
+        end.phase = Phase::Open;
+        self.tell_change(EndId {
+            link: id,
+            side: Side::Caller,
+        });
+    }
+
     /// Puts a connection in a listener's backlog, if there is room.
     fn enqueue(&mut self, host: HostId, listener: SocketId, callee: EndId) -> bool {
+        let seems_full = self.choose(Site::FullBacklog, 2) == 1;
         let queue = self
             .host_mut(host)
             .listener_mut(listener)
             .expect("the listener was just found");
-        if queue.backlog.len() >= queue.depth {
+        if queue.backlog.len() >= queue.depth || seems_full {
             return false;
         }
         queue.backlog.push_back(callee);
@@ -193,7 +229,13 @@ impl Fabric {
         end.holder = Holder::Backlog;
         end.phase = Phase::Open;
         if awaited || self.choose(Site::ExtraEdge, 2) == 1 {
-            self.host_mut(host).mark(listener);
+            match self.choose(Site::LateAccept, LENGTHS) {
+                0 => self.host_mut(host).mark(listener),
+                number => {
+                    let at = self.now + length(number);
+                    self.queue.push(at, Event::TellListener { host, listener });
+                }
+            }
         }
         true
     }
@@ -239,6 +281,7 @@ impl Fabric {
         if let Some(number) = host.injected.accept.pop_front() {
             return Err(errno::error(number));
         }
+        self.unlucky(Site::Accept, &errno::OF_ACCEPT)?;
         let end = self.take_call(on, listener)?;
         if self.choose(Site::WouldBlock, 2) == 1 {
             self.put_back(on, listener, end);
@@ -249,6 +292,14 @@ impl Fabric {
         self.hold(end, socket);
         let link = self.link(end.link).expect("it waited");
         Ok((socket, link.end(end.side).remote))
+    }
+
+    /// An error that a call has for no reason of its own, if that is chosen.
+    pub(in crate::sim) fn unlucky(&mut self, site: Site, numbers: &[i32]) -> io::Result<()> {
+        match self.choose_index(site, numbers.len() + 1) {
+            0 => Ok(()),
+            nth => Err(errno::error(numbers[nth - 1])),
+        }
     }
 
     /// Takes a connection off the backlog, without a descriptor for it.

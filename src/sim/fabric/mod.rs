@@ -3,9 +3,11 @@
 
 mod arrival;
 mod calls;
+mod hearing;
 mod peers;
 mod poll;
 mod streams;
+mod strikes;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,9 +15,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::choose::{self, Choose, Site};
+use super::choose::{Choices, Site, Source};
 use super::errno;
-use super::faults::Faults;
+use super::family::Family;
 use super::host::{Host, HostId};
 use super::link::{EndId, Holder, Link, LinkId, PeerId, Side};
 use super::names::Names;
@@ -23,9 +25,10 @@ use super::queue::Queue;
 use super::random::Random;
 use super::trace::{Entry, Trace, What};
 use crate::error::NameError;
-use crate::network::{LookupId, Time};
+use crate::network::{LookupId, SocketId, Time};
 
 pub(super) use peers::{Ending, PeerState};
+pub(super) use strikes::{LENGTHS, length};
 
 /// How long a segment travels if nothing delays it.
 const LATENCY: Duration = Duration::from_micros(100);
@@ -44,7 +47,7 @@ pub(super) type Shared = Rc<RefCell<Fabric>>;
 pub(super) struct Fabric {
     pub(super) now: Time,
     queue: Queue<Event>,
-    choices: Box<dyn Choose>,
+    pub(super) choices: Choices,
     pub(super) hosts: Vec<Host>,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
@@ -54,6 +57,16 @@ pub(super) struct Fabric {
     pub(super) holes: BTreeSet<IpAddr>,
     /// Addresses that no route leads to.
     pub(super) cut_off: BTreeSet<IpAddr>,
+    /// From which host nothing reaches which other now, and how often that was asked for.
+    cuts: BTreeMap<(HostId, HostId), u32>,
+    /// The ends that nothing reaches now.
+    clogs: BTreeSet<(LinkId, Side)>,
+    /// Where something would have arrived, had the way been free.
+    parked: Vec<EndId>,
+    /// How much has happened.
+    pub(super) events: u64,
+    /// Of all that has happened, in order.
+    pub(super) fingerprint: u64,
     trace: Trace,
     pub(super) latency: Duration,
     pub(super) window: usize,
@@ -76,6 +89,22 @@ enum Event {
         lookup: LookupId,
         outcome: Result<Vec<IpAddr>, NameError>,
     },
+    /// A listener is told of who has called already.
+    TellListener { host: HostId, listener: SocketId },
+    /// A partition is over.
+    Rejoin {
+        one: HostId,
+        other: HostId,
+        both: bool,
+    },
+    /// What goes to this end is held up no longer.
+    Unclog(EndId),
+    /// A host has descriptors again.
+    Descriptors(HostId),
+    /// A peer in a script reads again.
+    ReadsAgain(PeerId),
+    /// A kernel asks whether the peer of this end is still there.
+    KeepAlive(EndId),
 }
 
 impl Event {
@@ -84,18 +113,26 @@ impl Event {
         match self {
             Self::Call { attempt, .. } => *attempt > 0,
             Self::CallFails { error, .. } => *error == errno::ETIMEDOUT,
-            Self::Arrive(_) | Self::Credit { .. } | Self::LookedUp { .. } => false,
+            Self::KeepAlive(_) => true,
+            Self::Arrive(_)
+            | Self::Credit { .. }
+            | Self::LookedUp { .. }
+            | Self::TellListener { .. }
+            | Self::Rejoin { .. }
+            | Self::Unclog(_)
+            | Self::Descriptors(_)
+            | Self::ReadsAgain(_) => false,
         }
     }
 }
 
 impl Fabric {
     /// A world with one host, the [`OUTSIDE`](Self::OUTSIDE) that peers call from.
-    pub(super) fn new(seed: u64, faults: Faults) -> Self {
+    pub(super) fn new(seed: u64, source: Source) -> Self {
         let mut fabric = Self {
             now: Time::START,
             queue: Queue::default(),
-            choices: choose::source(seed, faults),
+            choices: Choices::new(seed, source),
             hosts: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
@@ -103,6 +140,11 @@ impl Fabric {
             names: Names::default(),
             holes: BTreeSet::new(),
             cut_off: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+            clogs: BTreeSet::new(),
+            parked: Vec::new(),
+            events: 0,
+            fingerprint: seed,
             trace: Trace::default(),
             latency: LATENCY,
             window: WINDOW,
@@ -188,6 +230,7 @@ impl Fabric {
     pub(super) fn advance(&mut self, to: Time) {
         self.now = self.now.max(to);
         while let Some(event) = self.queue.pop(self.now) {
+            self.mix(self.now.as_nanos());
             self.happen(event);
             if self.choose(Site::Between, 2) == 1 {
                 break;
@@ -200,7 +243,17 @@ impl Fabric {
     }
 
     fn happen(&mut self, event: Event) {
+        self.events += 1;
         match event {
+            Event::TellListener { host, listener } => self.host_mut(host).mark(listener),
+            Event::Rejoin { one, other, both } => self.rejoin(one, other, both),
+            Event::Unclog(end) => self.unclog(end),
+            Event::Descriptors(host) => {
+                self.host_mut(host).limit = None;
+                self.note(host, What::Note("has descriptors again"));
+            }
+            Event::ReadsAgain(peer) => self.peer_reads_again(peer),
+            Event::KeepAlive(end) => self.keep_alive(end),
             Event::Arrive(end) => self.arrive(end),
             Event::Credit { end, size } => self.credit(end, size),
             Event::Call { link, attempt } => self.call(link, attempt),
@@ -222,10 +275,16 @@ impl Fabric {
     pub(super) fn look_up(&mut self, host: HostId, lookup: LookupId, name: &str) {
         self.note(host, What::LooksUp(name.to_owned()));
         self.host_mut(host).lookups.insert(lookup);
-        let Some(outcome) = self.names.outcome(name) else {
+        let Some(mut outcome) = self.names.outcome(name) else {
             return;
         };
-        let longer = Duration::from_micros(self.choose(Site::LookUp, JITTER));
+        let mut longer = Duration::from_micros(self.choose(Site::LookUp, JITTER));
+        match self.choose(Site::Answered, 4) {
+            0 => {}
+            1 => outcome = Err(NameError::Unknown),
+            2 => outcome = Err(NameError::Failed("the server failed".into())),
+            _ => longer += self.span(Family::Lookups, LENGTHS + 12),
+        }
         self.queue.push(
             self.now + LOOKUP + longer,
             Event::LookedUp {

@@ -139,6 +139,22 @@ impl Fabric {
         }
     }
 
+    pub(super) fn reading_peers(&self) -> Vec<PeerId> {
+        self.peers_that(|peer| peer.appetite == Appetite::Reads && peer.ending == Ending::NotYet)
+    }
+
+    pub(super) fn stopped_peers(&self) -> Vec<PeerId> {
+        self.peers_that(|peer| peer.appetite == Appetite::Stopped)
+    }
+
+    fn peers_that(&self, suits: impl Fn(&PeerState) -> bool) -> Vec<PeerId> {
+        let peers = self.peers.iter().enumerate();
+        peers
+            .filter(|(_, peer)| suits(peer))
+            .map(|(index, _)| PeerId(index))
+            .collect()
+    }
+
     /// Moves what has arrived to where the script sees it. A reset is seen even by who does not read.
     pub(in crate::sim) fn pump(&mut self, id: PeerId) {
         let peer = &mut self.peers[id.0];

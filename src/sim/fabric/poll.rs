@@ -11,6 +11,7 @@ impl Fabric {
     pub(in crate::sim) fn poll(&mut self, on: HostId, batch: &mut Batch) {
         let host = self.host_mut(on);
         host.waker.lower();
+        host.polls += 1;
         batch.names.append(&mut host.names);
         if host.watches_signals {
             batch.signals.append(&mut host.signals);
@@ -29,6 +30,11 @@ impl Fabric {
         }
         for id in marked {
             if let Some(ready) = self.readiness(on, id) {
+                if ready.readable {
+                    self.host_mut(on).tell_readable(id);
+                }
+                self.events += 1;
+                self.mix(ready.token.0);
                 batch.ready.push(self.hint(ready));
             }
         }

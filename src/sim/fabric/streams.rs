@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Event, Fabric};
 use crate::network::{Farewell, Received, SocketId, Time};
-use crate::sim::choose::{Site, portion};
+use crate::sim::choose::Site;
 use crate::sim::errno;
 use crate::sim::link::{EndId, Holder, Phase};
 use crate::sim::pipe::{Payload, Receiving, Sending};
@@ -55,13 +55,17 @@ impl Fabric {
         if most == 0 {
             return Err(io::ErrorKind::InvalidInput.into());
         }
-        let size = portion(&mut *self.choices, Site::ReadSize, most);
+        let size = self.choices.portion(Site::ReadSize, most);
         let lent = if joined {
             inbound.fill(&mut buffer[..size]);
             None
         } else {
             Some(inbound.lend(size))
         };
+        match &lent {
+            Some(data) => self.hand_over(id, data),
+            None => self.hand_over(id, &buffer[..size]),
+        }
         let drained = self.settle_drained(id);
         self.return_credit(id);
         Ok(match lent {
@@ -134,7 +138,7 @@ impl Fabric {
             self.mark(id);
             return Err(errno::would_block());
         }
-        let size = portion(&mut *self.choices, Site::WriteSize, total.min(room));
+        let size = self.choices.portion(Site::WriteSize, total.min(room));
         self.send(id, gather(pieces, size));
         Ok(size)
     }
@@ -160,7 +164,7 @@ impl Fabric {
             let payload = match outbound.sendable() {
                 0 if outbound.take_fin() => Payload::Fin,
                 0 => break,
-                most => Payload::Data(outbound.cut(portion(&mut *self.choices, Site::Chunk, most))),
+                most => Payload::Data(outbound.cut(self.choices.portion(Site::Chunk, most))),
             };
             self.depart(id, payload);
         }

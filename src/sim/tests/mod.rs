@@ -12,6 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
+use super::choose::Source;
 use super::fabric::{Fabric, Shared};
 use super::faults::Faults;
 use super::network::SimNetwork;
@@ -30,7 +31,7 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64, faults: Faults) -> Self {
-        let mut fabric = Fabric::new(seed, faults);
+        let mut fabric = Fabric::new(seed, Source::of_seed(seed, faults));
         let (server, client) = (fabric.host_named("server"), fabric.host_named("client"));
         let fabric = Rc::new(RefCell::new(fabric));
         Self {

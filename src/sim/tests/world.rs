@@ -311,10 +311,10 @@ fn a_sweep_goes_on_to_the_seed_that_fails() {
         });
     });
     assert!(
-        said.starts_with("seed 3 failed") && said.ends_with("\n3"),
+        said.starts_with("seed 3 failed") && said.contains(": 3\n") && said.contains("seed=3"),
         "{said}"
     );
-    assert_eq!(played.get(), 4);
+    assert!(played.get() > 4, "it is played again");
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! What a reactor asks of the inspector that a simulated world gives it. Owns the answers for a reactor that has none, which
+//! are those of every day; decides nothing.
+
+use std::collections::BTreeMap;
+
+use crate::inspector::{Inspector, RarePath};
+use crate::network::{SocketId, Time, Token};
+use crate::protocol::Protocol;
+use crate::table::{ConnectionId, Owner};
+
+use super::Reactor;
+
+impl Reactor {
+    /// Before anything is listened on or connected to.
+    pub(crate) fn inspect(&mut self, inspector: Box<dyn Inspector>) {
+        if inspector.takes(RarePath::LastSerials) {
+            self.connections.begin_near_the_last_serial();
+        }
+        self.inspector = Some(inspector);
+    }
+
+    /// Whether the rare path is to be taken here and now.
+    #[inline]
+    pub(super) fn takes(&self, path: RarePath) -> bool {
+        match &self.inspector {
+            None => false,
+            Some(inspector) => inspector.takes(path),
+        }
+    }
+
+    /// A share of a turn: `most`, or 1 on the rare path.
+    #[inline]
+    pub(super) fn share(&self, most: usize, path: RarePath) -> usize {
+        if self.takes(path) { 1 } else { most }
+    }
+
+    /// A protocol that begins on a connection, with a witness around it if somebody looks on.
+    #[inline]
+    pub(super) fn beginning(&self, protocol: Box<dyn Protocol>) -> Box<dyn Protocol> {
+        match &self.inspector {
+            None => protocol,
+            Some(inspector) => inspector.wrap(protocol),
+        }
+    }
+
+    pub(crate) fn socket_of(&self, id: ConnectionId) -> Option<SocketId> {
+        self.connections.get(id)?.socket()
+    }
+
+    /// Whether a protocol hears something else than what is read from its socket.
+    pub(crate) fn is_transformed(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_none_or(|connection| {
+            let piped = connection
+                .rare
+                .as_ref()
+                .is_some_and(|rare| rare.partner.is_some());
+            piped || connection.has_layers()
+        })
+    }
+
+    /// The connection of a token, if it would be read when it is ready.
+    pub(crate) fn wants_to_read(&self, token: Token) -> Option<ConnectionId> {
+        match Owner::from(token) {
+            // One that is queued has its turn soon.
+            Owner::Connection(id) => self
+                .wants_read(id)
+                .filter(|(_, connection)| !connection.queued)
+                .map(|_| id),
+            Owner::Listener(_) => None,
+        }
+    }
+
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.outs.len() > 0
+    }
+
+    /// What waits unsent where more waits than the hard limit.
+    pub(crate) fn beyond_hard_limit(&self) -> BTreeMap<ConnectionId, usize> {
+        let all = self.connections.ids().into_iter();
+        all.map(|id| (id, self.unsent_bytes(id)))
+            .filter(|&(id, size)| size > self.limits(id).unsent)
+            .collect()
+    }
+
+    #[inline]
+    pub(super) fn note_firing(&self, due: Time) {
+        if let Some(inspector) = &self.inspector {
+            inspector.timer_fires(due, self.now);
+        }
+    }
+}

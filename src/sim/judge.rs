@@ -1,0 +1,156 @@
+//! The oracles of a simulated world: what holds of every reactor whatever goes wrong around it. Owns what one process's
+//! reactor has shown so far; what its protocols hear is the witness's part.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::choose::Site;
+use super::fabric::Shared;
+use super::host::HostId;
+use super::witness::Witness;
+use crate::inspector::{Inspector, RarePath};
+use crate::network::Time;
+use crate::protocol::Protocol;
+use crate::reactor::Reactor;
+use crate::table::ConnectionId;
+
+/// A socket that was told to be readable is read within so many polls of its host, or is not wanted to be read.
+const PATIENCE: u64 = 64;
+
+/// What is wrong, once something is. It is told from outside, as a panic inside a callback would only end a connection.
+#[derive(Debug, Default)]
+pub(super) struct Verdict(RefCell<Option<String>>, Cell<bool>);
+
+impl Verdict {
+    /// The first one stands.
+    pub(super) fn say(&self, oracle: &str, what: impl FnOnce() -> String) {
+        if !self.1.replace(true) {
+            *self.0.borrow_mut() = Some(format!("{oracle}: {}", what()));
+        }
+    }
+
+    pub(super) fn take(&self) -> Option<String> {
+        if self.1.get() {
+            self.0.borrow_mut().take()
+        } else {
+            None
+        }
+    }
+}
+
+/// Judges the reactor of one process.
+pub(super) struct Judge {
+    pub(super) fabric: Shared,
+    pub(super) host: HostId,
+    pub(super) verdict: Rc<Verdict>,
+    /// How many callbacks are under way.
+    pub(super) depth: Cell<u32>,
+    /// Whose protocols were told that they are made, and nothing of a loss.
+    pub(super) open: RefCell<BTreeSet<ConnectionId>>,
+    /// When the last timer fired, and for when it had been set.
+    fired: Cell<(Time, Time)>,
+    /// What waited unsent beyond the hard limit when the last turn ended.
+    excess: RefCell<BTreeMap<ConnectionId, usize>>,
+}
+
+impl Judge {
+    pub(super) fn new(fabric: Shared, host: HostId, verdict: Rc<Verdict>) -> Rc<Self> {
+        Rc::new(Self {
+            fabric,
+            host,
+            verdict,
+            depth: Cell::new(0),
+            open: RefCell::default(),
+            fired: Cell::new((Time::START, Time::START)),
+            excess: RefCell::default(),
+        })
+    }
+
+    /// Whether the callback that comes is to panic.
+    pub(super) fn panics(&self) -> bool {
+        self.fabric.borrow_mut().choose(Site::Panic, 2) == 1
+    }
+
+    /// Looks at a reactor after one of its turns.
+    pub(super) fn after_turn(&self, reactor: &Reactor) {
+        self.check_limits(reactor);
+        self.check_fairness(reactor);
+    }
+
+    /// Nobody's unsent bytes grow from one turn to the next once they are beyond the hard limit: who writes then is lost.
+    fn check_limits(&self, reactor: &Reactor) {
+        let mut excess = self.excess.borrow_mut();
+        if !reactor.has_unsent() {
+            excess.clear();
+            return;
+        }
+        let now = reactor.beyond_hard_limit();
+        for (id, size) in &now {
+            if excess.get(id).is_some_and(|before| before < size) {
+                self.verdict.say("bounded output", || {
+                    format!("{size} bytes wait on {id}, beyond the hard limit, and more were taken")
+                });
+            }
+        }
+        *excess = now;
+    }
+
+    fn check_fairness(&self, reactor: &Reactor) {
+        let neglected = self.fabric.borrow_mut().neglected(self.host, PATIENCE);
+        for token in neglected {
+            if let Some(id) = reactor.wants_to_read(token) {
+                self.verdict.say("fairness", || {
+                    format!("{id} was told of input {PATIENCE} polls ago, and has not been read")
+                });
+            }
+        }
+    }
+
+    /// What a reactor that has stopped leaves behind is nothing.
+    pub(super) fn after_stop(&self, reactor: &Reactor) {
+        let counters = reactor.counters();
+        let descriptors = self.fabric.borrow().host(self.host).open_descriptors();
+        let open = self.open.borrow().len();
+        let left = counters.connections + counters.connections_unsent + counters.listeners;
+        if descriptors + open > 0 || left > 0 {
+            self.verdict.say("conservation", || {
+                format!(
+                    "a reactor that has stopped leaves {descriptors} descriptors, and {open} protocols that were told of no \
+                     loss; {counters}"
+                )
+            });
+        }
+    }
+}
+
+/// What a reactor holds of its judge.
+pub(super) struct Inspection(pub(super) Rc<Judge>);
+
+impl Inspector for Inspection {
+    fn wrap(&self, protocol: Box<dyn Protocol>) -> Box<dyn Protocol> {
+        Box::new(Witness::new(protocol, self.0.clone()))
+    }
+
+    fn hands_over(&self, id: ConnectionId) {
+        self.0.open.borrow_mut().remove(&id);
+    }
+
+    fn takes(&self, path: RarePath) -> bool {
+        // A reactor is asked for its serials once, for its shares in each turn.
+        self.0.fabric.borrow_mut().choose(Site::Path(path), 2) == 1
+    }
+
+    fn timer_fires(&self, due: Time, now: Time) {
+        let (at, before) = self.0.fired.replace((now, due));
+        if due > now {
+            self.0
+                .verdict
+                .say("timers", || format!("one for {due} fires at {now}"));
+        } else if at == now && due < before {
+            self.0.verdict.say("timers", || {
+                format!("one for {due} fires behind one for {before}")
+            });
+        }
+    }
+}
