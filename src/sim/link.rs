@@ -2,10 +2,12 @@
 //! does not know time, nor who is to be told of a change.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use super::errno;
 use super::host::HostId;
 use super::pipe::{Pipe, Receiving, Sending};
+use super::trace::Wire;
 use crate::network::SocketId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,14 +46,24 @@ impl EndId {
 
 #[derive(Debug)]
 pub(super) struct Link {
+    wire: Rc<Wire>,
     ends: [End; 2],
     /// By the side that sends.
     pipes: [Pipe; 2],
 }
 
 impl Link {
-    pub(super) fn new(ends: [End; 2], pipes: [Pipe; 2]) -> Self {
-        Self { ends, pipes }
+    pub(super) fn new(wire: Wire, ends: [End; 2], pipes: [Pipe; 2]) -> Self {
+        Self {
+            wire: Rc::new(wire),
+            ends,
+            pipes,
+        }
+    }
+
+    /// How it is told of.
+    pub(super) fn wire(&self) -> &Rc<Wire> {
+        &self.wire
     }
 
     pub(super) fn end(&self, side: Side) -> &End {

@@ -3,6 +3,7 @@
 
 mod arrival;
 mod calls;
+mod notes;
 mod peers;
 mod poll;
 mod streams;
@@ -17,11 +18,11 @@ use super::choose::{self, Choose, Site};
 use super::errno;
 use super::faults::Faults;
 use super::host::{Host, HostId};
-use super::link::{EndId, Holder, Link, LinkId, PeerId, Side};
+use super::link::{EndId, Link, LinkId, Side};
 use super::names::Names;
 use super::queue::Queue;
 use super::random::Random;
-use super::trace::{Entry, Trace, What};
+use super::trace::{Story, What};
 use crate::error::NameError;
 use crate::network::{LookupId, Time};
 
@@ -54,7 +55,7 @@ pub(super) struct Fabric {
     pub(super) holes: BTreeSet<IpAddr>,
     /// Addresses that no route leads to.
     pub(super) cut_off: BTreeSet<IpAddr>,
-    trace: Trace,
+    story: Story,
     pub(super) latency: Duration,
     pub(super) window: usize,
     seed: u64,
@@ -103,7 +104,7 @@ impl Fabric {
             names: Names::default(),
             holes: BTreeSet::new(),
             cut_off: BTreeSet::new(),
-            trace: Trace::default(),
+            story: Story::default(),
             latency: LATENCY,
             window: WINDOW,
             seed,
@@ -195,10 +196,6 @@ impl Fabric {
         }
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.trace.lines()
-    }
-
     fn happen(&mut self, event: Event) {
         match event {
             Event::Arrive(end) => self.arrive(end),
@@ -220,7 +217,7 @@ impl Fabric {
 
     /// Begins to look a name up for a host.
     pub(super) fn look_up(&mut self, host: HostId, lookup: LookupId, name: &str) {
-        self.note(host, What::LooksUp(name.to_owned()));
+        self.note(host, What::LooksUp(name.into()));
         self.host_mut(host).lookups.insert(lookup);
         let Some(outcome) = self.names.outcome(name) else {
             return;
@@ -243,39 +240,6 @@ impl Fabric {
 
     pub(super) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(&id)
-    }
-
-    fn peer_name(&self, peer: PeerId) -> Rc<str> {
-        self.peers[peer.0].name.clone()
-    }
-
-    /// Notes what happened on a host.
-    pub(super) fn note(&mut self, host: HostId, what: What) {
-        let who = self.host(host).name.clone();
-        self.trace.note(Entry {
-            at: self.now,
-            who,
-            link: None,
-            what,
-        });
-    }
-
-    /// Notes what happened to one end of a connection.
-    fn note_end(&mut self, end: EndId, what: What) {
-        let Some(link) = self.links.get(&end.link) else {
-            return;
-        };
-        let state = link.end(end.side);
-        let who = match state.holder {
-            Holder::Peer(peer) => self.peer_name(peer),
-            _ => self.host(state.host).name.clone(),
-        };
-        self.trace.note(Entry {
-            at: self.now,
-            who,
-            link: Some(end.link),
-            what,
-        });
     }
 
     /// Forgets a connection once nobody holds it and nothing of it is under way.
