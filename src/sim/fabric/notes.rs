@@ -38,15 +38,21 @@ impl Fabric {
     }
 
     /// Notes a fault that strikes no connection in particular.
-    #[expect(dead_code, reason = "no fault strikes the whole world yet")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "no fault strikes the whole world yet")
+    )]
     pub(in crate::sim) fn note_fault(&mut self, what: &'static str) {
         self.tell_story(Who::World, What::Fault(what));
     }
 
     /// Notes that a protocol on a host was told something.
-    #[expect(
-        dead_code,
-        reason = "reactors do not tell a world of their callbacks yet"
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "reactors do not tell a world of their callbacks yet"
+        )
     )]
     pub(in crate::sim) fn note_callback(
         &mut self,
@@ -66,11 +72,13 @@ impl Fabric {
         if self.story.is_off() {
             return;
         }
-        let link = self.links.get(&from.link);
-        let last = link.and_then(|link| link.outbound(from.side).last_in_flight());
-        if let Some(segment) = last {
+        let Some(link) = self.links.get(&from.link) else {
+            return;
+        };
+        if let Some(segment) = link.outbound(from.side).last_in_flight() {
             let flight = Flight::of(segment, from.side);
-            self.note_end(from, What::Departs(flight));
+            let who = Who::End(link.wire().clone(), from.side);
+            self.tell_story(who, What::Departs(flight));
         }
     }
 

@@ -11,6 +11,7 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use super::trace::Story;
 use super::world::World;
 use steps::Step;
 
@@ -46,13 +47,17 @@ pub struct Ladder {
 impl World {
     /// What happened so far, as a picture, as far as it is kept: see [`Trace`](super::Trace).
     pub fn ladder(&self) -> Ladder {
-        Ladder {
-            steps: steps::of(self.fabric().borrow().story()),
-        }
+        Ladder::of(self.fabric().borrow().story())
     }
 }
 
 impl Ladder {
+    pub(super) fn of(story: &Story) -> Self {
+        Self {
+            steps: steps::of(story),
+        }
+    }
+
     /// The drawing, as a document of its own.
     pub fn svg(&self) -> String {
         svg::draw(&crop::crop(&self.steps, DRAWN_ROWS))

@@ -254,7 +254,13 @@ impl<'a> Pairing<'a> {
             (what @ What::Dropped(..), _) => (what, End::Refused),
             (what, _) => (what, End::Arrives),
         };
-        label.push_str(&words.to_string());
+        match words {
+            What::Dropped(flight, why) if to.owner().is_none() => {
+                let address = wire.address(side.other());
+                label.push_str(&format!("{} to {address}: {why}", flight.cargo));
+            }
+            _ => label.push_str(&words.to_string()),
+        }
         let to = to.owner().cloned();
         let from = lane(wire, side);
         if to.as_ref() == Some(&from) {

@@ -151,11 +151,7 @@ impl<'a> Capture<'a> {
                 return Ok(());
             }
         };
-        let flow = self.flow_mut(wire, side);
-        flow.seen = Some(seen);
-        if flow.is_reset {
-            return Ok(());
-        }
+        self.flow_mut(wire, side).seen = Some(seen);
         match flight.cargo {
             // SYN-ACK answers it, or RST.
             Cargo::Syn => Ok(()),
@@ -176,8 +172,11 @@ impl<'a> Capture<'a> {
     }
 
     fn acknowledge(&mut self, at: Time, wire: &Wire, side: Side) -> io::Result<()> {
-        let sequence = self.flow(wire, side).next;
-        self.send(at, wire, side, sequence, sequence, 0, &[])
+        let flow = self.flow(wire, side);
+        if flow.is_reset {
+            return Ok(());
+        }
+        self.send(at, wire, side, flow.next, flow.next, 0, &[])
     }
 
     #[expect(

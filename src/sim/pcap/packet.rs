@@ -19,7 +19,8 @@ const LINKTYPE_RAW: u32 = 101;
 const TCP: u8 = 6;
 /// A window of 65,535 · 2^14 bytes: never in the way.
 const WINDOW: u16 = u16::MAX;
-const WINDOW_SCALE: [u8; 4] = [1, 3, 3, 14];
+/// Of a SYN: the largest segment, 65,495 bytes, and the scale of windows, 2^14.
+const OPTIONS: [u8; 8] = [2, 4, 0xff, 0xd7, 1, 3, 3, 14];
 
 pub(super) fn file_header() -> Vec<u8> {
     let mut header = MAGIC.to_le_bytes().to_vec();
@@ -85,11 +86,7 @@ impl Packet<'_> {
     }
 
     fn segment(&self) -> Vec<u8> {
-        let options: &[u8] = if self.flags & SYN != 0 {
-            &WINDOW_SCALE
-        } else {
-            &[]
-        };
+        let options: &[u8] = if self.flags & SYN != 0 { &OPTIONS } else { &[] };
         let words = u8::try_from(5 + options.len() / 4).expect("few options");
         let mut segment = Vec::with_capacity(20 + options.len() + self.data.len());
         segment.extend(self.from.port().to_be_bytes());
@@ -166,7 +163,7 @@ mod tests {
                 let packet = packet(from, to, SYN, data);
                 let (segment, [from, to]) = (packet.segment(), [packet.from, packet.to]);
                 let ends = [octets(from.ip()), octets(to.ip())].concat();
-                let size = u32::try_from(24 + data.len()).unwrap().to_be_bytes();
+                let size = u32::try_from(28 + data.len()).unwrap().to_be_bytes();
                 assert_eq!(checksum(&[&ends, &size, &[0, TCP], &segment]), 0);
             }
         }

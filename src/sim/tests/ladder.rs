@@ -1,10 +1,10 @@
 //! What a run looks like.
 
 use super::*;
+use crate::error::Lost;
 use crate::protocol::Protocol;
-use crate::reactor::Reactor;
-use crate::sim::World;
 use crate::sim::trace::{Callback, Excerpt};
+use crate::sim::{Trace, World};
 use crate::transport::Transport;
 
 struct Echo;
@@ -15,75 +15,172 @@ impl Protocol for Echo {
     }
 }
 
-fn echo(reactor: &mut Reactor) -> crate::Result<()> {
-    reactor
-        .listen("tcp:7:interface=*")
-        .serve(|_: &Address| Echo)
-        .map(drop)
+fn echo_world(seed: u64, faults: Faults) -> World {
+    let world = World::new(seed, faults);
+    world.host("server", |reactor| {
+        let listen = reactor.listen("tcp:7:interface=*");
+        listen.serve(|_: &Address| Echo).map(drop)
+    });
+    world
+}
+
+/// The picture as lines.
+fn drawn(world: &World) -> Vec<String> {
+    let text = world.ladder().to_string();
+    text.lines().map(str::to_owned).collect()
 }
 
 #[test]
-fn scratch() {
-    let world = World::new(0, Faults::None);
-    world.host("server", echo);
+fn hello_and_goodbye() {
+    let world = echo_world(0, Faults::None);
     let peer = world.peer("tcp:server:7");
     peer.send("hello").expect("hello");
     peer.half_closes().expect_eof();
-    world.settle();
-    println!("{}", world.trace().join("\n"));
-    println!("{}", world.ladder());
-    let world = World::new(5, Faults::Unnoticeable);
-    world.set_trace(crate::sim::Trace::All);
-    world.host("server", echo);
-    let (a, b) = (world.peer("tcp:server:7"), world.peer("tcp:server:7"));
-    for i in 0..6 {
-        a.send(format!("line number {i} & <more>"));
-        b.send("b");
-    }
-    a.expect("line number 0 & <more>");
-    b.expect("b");
-    b.resets();
-    world.black_hole(ip("10.9.9.9"));
-    world.on("server", |reactor| {
-        reactor.connect("tcp:10.9.9.9:7").with(Echo);
-        reactor.connect("tcp:server:9").with(Echo);
-        reactor.connect("tcp:10.8.8.8:9").with(Echo);
-    });
-    world.settle();
-    world
-        .fabric()
-        .borrow_mut()
-        .note_fault("partition of server and peer1");
-    let host = world.fabric().borrow().find_host("server").unwrap();
-    world
-        .fabric()
-        .borrow_mut()
-        .note_callback(host, SocketId(2), Callback::Made);
-    world.fabric().borrow_mut().note_callback(
-        host,
-        SocketId(2),
-        Callback::Data(Excerpt::of(b"foo\r\nbla bla")),
+    assert_eq!(
+        world.trace()[5..9],
+        [
+            r#"t=0.200ms peer1 -> server#1 data 7B "hello\r\n""#,
+            r#"t=0.300ms server#1 <- peer1 data 7B "hello\r\n""#,
+            r#"t=0.300ms server#1 -> peer1 data 7B "hello\r\n""#,
+            r#"t=0.400ms peer1 <- server#1 data 7B "hello\r\n""#,
+        ]
     );
-    a.send("last");
-    world.run_for(Duration::from_secs(10));
-    println!("{}", world.trace().join("\n"));
-    println!("{}", world.ladder());
-    world.ladder().write_svg("/tmp/one.svg").unwrap();
-    let world = World::new(5, Faults::Unnoticeable);
-    world.host("server", echo);
-    let peers: Vec<_> = (0..7).map(|_| world.peer("tcp:server:7")).collect();
-    for p in &peers {
-        p.send("hello world");
+    assert_eq!(
+        drawn(&world),
+        [
+            r#"         server                          peer1"#,
+            r#"0.000ms  o listens on 0.0.0.0:7          |"#,
+            r#"         |<------------ SYN -------------|"#,
+            r#"0.100ms  |---------- SYN-ACK ----------->|"#,
+            r#"0.200ms  |<---- data 7B "hello\r\n" -----|"#,
+            r#"0.300ms  |---- data 7B "hello\r\n" ----->|"#,
+            r#"0.400ms  |            shuts down writing o"#,
+            r#"         |<------------ FIN -------------|"#,
+            r#"0.500ms  o closes                        |"#,
+            r#"         |------------ FIN ------------->|"#,
+        ]
+    );
+}
+
+/// A listener whose backlog is full, a port where nobody listens, and an address without a host.
+#[test]
+fn drops_and_resets() {
+    let mut bench = Bench::tame();
+    bench.listen_with("10.0.0.1:80", 0);
+    bench.connect("10.0.0.1:80");
+    bench.settle();
+    bench.connect("10.0.0.1:80");
+    bench.run_for(Duration::from_micros(300));
+    bench.connect("10.0.0.1:81");
+    bench.settle();
+    bench.connect("10.9.9.9:80");
+    bench.settle();
+    assert_eq!(
+        ladder_of(&bench),
+        [
+            r#"         server                                                  client"#,
+            r#"0.000ms  o listens on 10.0.0.1:80                                |"#,
+            r#"         |<----------------------- #1 SYN -----------------------|"#,
+            r#"0.100ms  |--------------------- #1 SYN-ACK --------------------->|"#,
+            r#"0.200ms  |x------------ #2 SYN: the backlog is full -------------|"#,
+            r#"0.500ms  |<----------------------- #3 SYN -----------------------|"#,
+            r#"0.600ms  |----------------------- #3 RST ----------------------->|"#,
+            r#"0.700ms  |    x-- #4 SYN to 10.9.9.9:80: there is no such host --|"#,
+            r#"0.900ms  |                                #4 fails: EHOSTUNREACH o"#,
+        ]
+    );
+}
+
+fn ladder_of(bench: &Bench) -> Vec<String> {
+    let text = crate::sim::ladder::Ladder::of(bench.fabric.borrow().story()).to_string();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// What a segment overtakes, or meets, stands between its departure and its arrival.
+#[test]
+fn a_slow_segment_has_a_row_for_each_end() {
+    let world = echo_world(0, Faults::None);
+    let peer = world.peer("tcp:server:7");
+    peer.send("hello");
+    world.on("server", |_| ());
+    let server = world.fabric().borrow().find_host("server").unwrap();
+    let tell = |callback| {
+        world
+            .fabric()
+            .borrow_mut()
+            .note_callback(server, SocketId(1), callback)
+    };
+    tell(Callback::Made);
+    world.fabric().borrow_mut().note_fault("partition");
+    peer.expect("hello");
+    tell(Callback::Data(Excerpt::of(b"hello\r\n")));
+    tell(Callback::Lost(Lost::Reset));
+    assert_eq!(
+        drawn(&world)[4..],
+        [
+            r#"0.200ms  |...----- data 7B "hello\r\n" ------|"#,
+            r#"         o made                              |"#,
+            r#"         |============ partition ============|"#,
+            r#"0.300ms  |<----- data 7B "hello\r\n" -----...|"#,
+            r#"         |------ data 7B "hello\r\n" ------->|"#,
+            r#"0.400ms  o data 7B "hello\r\n"               |"#,
+            r#"         o lost (reset by the peer)          |"#,
+        ]
+    );
+}
+
+#[test]
+fn many_take_part() {
+    let world = echo_world(0, Faults::None);
+    let peers: Vec<_> = (0..20).map(|_| world.peer("tcp:server:7")).collect();
+    peers[0].send("hello").expect("hello");
+    let lines = drawn(&world);
+    assert!(lines.iter().all(|line| line.chars().count() <= 100));
+    // The names go down like stairs, as many as fit.
+    assert_eq!(lines[15].trim().len(), 15 * 3 + "peer20".len());
+    assert!(lines[15].ends_with("peer20"), "{}", lines[15]);
+    assert_eq!(
+        lines[16],
+        "         : … 10 events left out  :  :  :  :  :  :  :  :"
+    );
+    let last = lines.last().unwrap();
+    assert!(last.ends_with(r#" #1 data 7B "hello\r\n""#), "{last}");
+}
+
+#[test]
+fn the_middle_of_a_long_run_is_left_out() {
+    let world = echo_world(1, Faults::Unnoticeable);
+    let peer = world.peer("tcp:server:7");
+    for _ in 0..2_000 {
+        peer.send("hello").expect("hello");
     }
-    peers[3].expect("hello world");
-    println!("{}", world.ladder());
-    world.ladder().write_svg("/tmp/two.svg").unwrap();
-    let world = World::new(5, Faults::None);
-    world.host("server", echo);
-    let p = world.peer("tcp:server:7");
-    p.send_bytes(vec![b'x'; 200000]);
-    p.expect_bytes(vec![b'x'; 200000]);
-    p.closes();
-    world.settle();
-    println!("{}", world.ladder());
+    let lines = drawn(&world);
+    assert_eq!(lines.len(), 82);
+    assert!(lines.iter().all(|line| line.chars().count() <= 100));
+    let gap = "           : … 7920 events left out          :";
+    assert_eq!(lines[31], gap);
+    assert!(world.trace().len() < 600);
+}
+
+#[test]
+fn a_drawing_has_an_arrow_for_each_segment_and_no_syntax_from_outside() {
+    let world = echo_world(0, Faults::None);
+    let peer = world.peer("tcp:server:7");
+    peer.send("<hello>&").expect("<hello>&");
+    let svg = world.ladder().svg();
+    assert_eq!(svg.matches("<polygon").count(), 4);
+    assert_eq!(svg.matches("&lt;hello&gt;&amp;").count(), 2);
+    assert!(!svg.contains("<hello>"));
+}
+
+#[test]
+fn who_asks_for_no_trace_gets_none() {
+    let world = World::new(0, Faults::None);
+    world.set_trace(Trace::Off);
+    let listener = world.peer_listener("server", 7);
+    world.peer("tcp:server:7").send("hello");
+    listener.accept().expect("hello");
+    assert!(world.trace().is_empty());
+    assert!(world.ladder().to_string().contains("nothing was kept"));
+    assert_eq!(world.ladder().svg().matches("<polygon").count(), 0);
 }

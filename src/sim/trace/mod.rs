@@ -6,7 +6,15 @@ mod words;
 
 use std::collections::VecDeque;
 
-pub(super) use entry::{Callback, Cargo, Entry, Excerpt, Flight, What, Who};
+#[cfg_attr(
+    not(test),
+    expect(
+        unused_imports,
+        reason = "reactors do not tell a world of their callbacks yet"
+    )
+)]
+pub(super) use entry::Excerpt;
+pub(super) use entry::{Callback, Cargo, Entry, Flight, What, Who};
 pub(super) use wire::{Party, Wire};
 
 /// How a story begins is kept, and how it goes on last: what was set up, and what went wrong.

@@ -65,7 +65,7 @@ impl fmt::Display for What {
             Self::LooksUp(host) => write!(f, "looks up {host}"),
             Self::Departs(flight) | Self::Arrives(flight) => flight.cargo.fmt(f),
             Self::Dropped(flight, why) => write!(f, "{}: {why}", flight.cargo),
-            Self::Failed(number) => write!(f, "fails: {}", errno::error(*number)),
+            Self::Failed(number) => write!(f, "fails: {}", ErrorNumber(*number)),
             Self::ShutsDown => f.write_str("shuts down writing"),
             Self::Closes => f.write_str("closes"),
             Self::Aborts => f.write_str("aborts"),
@@ -96,6 +96,22 @@ impl fmt::Display for Callback {
             Self::Frame(frame) => excerpt(f, "frame", frame),
             Self::Other(name) => f.write_str(name),
             Self::Lost(reason) => write!(f, "lost ({reason})"),
+        }
+    }
+}
+
+/// By its name: systems word errors differently.
+struct ErrorNumber(i32);
+
+impl fmt::Display for ErrorNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            errno::ETIMEDOUT => f.write_str("ETIMEDOUT"),
+            errno::EHOSTUNREACH => f.write_str("EHOSTUNREACH"),
+            errno::ENETUNREACH => f.write_str("ENETUNREACH"),
+            errno::ECONNREFUSED => f.write_str("ECONNREFUSED"),
+            errno::ECONNRESET => f.write_str("ECONNRESET"),
+            number => write!(f, "error {number}"),
         }
     }
 }
