@@ -109,7 +109,7 @@ fn tshark_follows_a_conversation() {
         .map(|line| line.trim_matches(|c: char| !c.is_ascii_uppercase()))
         .collect::<Vec<_>>()
         .join(" ");
-    assert_eq!(flags, "S A··S A AP AP AP AP A··F A··F A");
+    assert_eq!(flags, "S A··S A AP AP AP AP A···F A···F A");
     assert!(
         packets[3].starts_with("1700000000.000200000"),
         "{}",
