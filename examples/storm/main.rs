@@ -16,12 +16,14 @@ mod chat;
 mod options;
 mod worlds;
 
+use std::fs::File;
+use std::io::{self, BufWriter};
 use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use options::{Job, Options, Replayed};
-use ropewalk::sim::{Family, Faults, Sweep, World};
+use ropewalk::sim::{Family, Faults, Sweep, Trace, World};
 
 fn main() -> ExitCode {
     env_logger::Builder::from_env(env_logger::Env::default().default_filter_or("off")).init();
@@ -53,6 +55,7 @@ fn storm(options: &Options) -> ExitCode {
         clock() - begun < most
     }) {
         let world = World::new(seed, Faults::All);
+        world.set_trace(Trace::Off);
         if panic::catch_unwind(panic::AssertUnwindSafe(|| (options.scenario)(&world))).is_ok() {
             sweep.add(&world);
         } else {
@@ -85,14 +88,28 @@ fn storm(options: &Options) -> ExitCode {
 /// One seed alone, and its story.
 fn tell(replayed: &Replayed) -> ExitCode {
     let world = World::new(replayed.seed, Faults::All);
-    // world.keep_whole_trace();
+    world.set_trace(Trace::All);
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| (replayed.scenario)(&world)));
     if replayed.trace {
         for line in world.trace() {
             println!("{line}");
         }
     }
+    if let Err(error) = draw(&world, replayed) {
+        eprintln!("{error}");
+        return ExitCode::FAILURE;
+    }
     ExitCode::from(u8::from(outcome.is_err()))
+}
+
+fn draw(world: &World, replayed: &Replayed) -> io::Result<()> {
+    if let Some(file) = &replayed.svg {
+        world.ladder().write_svg(file)?;
+    }
+    if let Some(file) = &replayed.pcap {
+        world.write_pcap(BufWriter::new(File::create(file)?))?;
+    }
+    Ok(())
 }
 
 #[expect(

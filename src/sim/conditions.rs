@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::host::{Host, Injected};
 use super::names::Answer;
+use super::trace::Trace;
 use super::world::World;
 use crate::network::{Signal, Time};
 
@@ -33,6 +34,12 @@ impl World {
     /// How long a segment travels if no fault delays it: 100 µs unless said otherwise.
     pub fn set_latency(&self, latency: Duration) {
         self.fabric().borrow_mut().latency = latency;
+    }
+
+    /// How much the world keeps of what happens from now on, for its [`trace`](Self::trace), its [`ladder`](Self::ladder)
+    /// and its [packets](Self::write_pcap).
+    pub fn set_trace(&self, trace: Trace) {
+        self.fabric().borrow_mut().set_trace(trace);
     }
 
     /// The size of the send buffer and of the receive window of connections to come: 64 KiB each unless said otherwise.

@@ -21,7 +21,7 @@ pub(super) struct HostId(pub(super) usize);
 const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 
 /// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
-const EPOCH: Duration = Duration::from_secs(1_700_000_000);
+pub(super) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
 
 #[derive(Debug)]
 pub(super) struct Host {
@@ -37,6 +37,8 @@ pub(super) struct Host {
     marked: VecDeque<SocketId>,
     ports: BTreeSet<u16>,
     next_port: u16,
+    /// How many connections it has had: the last one's number.
+    pub(super) connections: u64,
     pub(super) injected: Injected,
     pub(super) signals: Vec<Signal>,
     pub(super) watches_signals: bool,
@@ -122,6 +124,7 @@ impl Host {
             marked: VecDeque::new(),
             ports: BTreeSet::new(),
             next_port: *EPHEMERAL.start(),
+            connections: 0,
             injected: Injected::default(),
             signals: Vec::new(),
             watches_signals: false,

@@ -2,12 +2,14 @@
 //! does not know time, nor who is to be told of a change.
 
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use bytes::BytesMut;
 
 use super::errno;
 use super::host::HostId;
 use super::pipe::{Pipe, Receiving, Sending};
+use super::trace::Wire;
 use crate::network::SocketId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,14 +48,24 @@ impl EndId {
 
 #[derive(Debug)]
 pub(super) struct Link {
+    wire: Rc<Wire>,
     ends: [End; 2],
     /// By the side that sends.
     pipes: [Pipe; 2],
 }
 
 impl Link {
-    pub(super) fn new(ends: [End; 2], pipes: [Pipe; 2]) -> Self {
-        Self { ends, pipes }
+    pub(super) fn new(wire: Wire, ends: [End; 2], pipes: [Pipe; 2]) -> Self {
+        Self {
+            wire: Rc::new(wire),
+            ends,
+            pipes,
+        }
+    }
+
+    /// How it is told of.
+    pub(super) fn wire(&self) -> &Rc<Wire> {
+        &self.wire
     }
 
     pub(super) fn end(&self, side: Side) -> &End {

@@ -26,6 +26,9 @@ pub(super) struct Pipe {
     /// How much more may be put in flight.
     credit: usize,
     flight: VecDeque<Segment>,
+    /// How many segments were put in flight, and how many bytes with them.
+    departed: u64,
+    sent: u64,
     /// When the last segment put in flight will be delivered: none overtakes it.
     last_delivery: Time,
     /// What waits to be read, and when it came.
@@ -64,9 +67,13 @@ pub(super) enum Receiving {
 
 /// What is in flight is an object, so that faults can act on it.
 #[derive(Debug)]
-struct Segment {
+pub(super) struct Segment {
     deliver_at: Time,
-    payload: Payload,
+    /// Counts from 1 in its direction.
+    pub(super) serial: u64,
+    /// How many bytes of the stream went before it.
+    pub(super) offset: u64,
+    pub(super) payload: Payload,
 }
 
 #[derive(Debug)]
@@ -88,6 +95,8 @@ impl Pipe {
             buffer,
             credit: window,
             flight: VecDeque::new(),
+            departed: 0,
+            sent: 0,
             last_delivery: Time::START,
             arrived: VecDeque::new(),
             arrived_size: 0,
@@ -187,17 +196,28 @@ impl Pipe {
     /// Puts a segment in flight, to be delivered at `at` or when the one before it is. Returns when.
     pub(super) fn depart(&mut self, payload: Payload, at: Time) -> Time {
         self.last_delivery = self.last_delivery.max(at);
+        let offset = self.sent;
+        if let Payload::Data(data) = &payload {
+            self.sent += data.len() as u64;
+        }
+        self.departed += 1;
         self.flight.push_back(Segment {
             deliver_at: self.last_delivery,
+            serial: self.departed,
+            offset,
             payload,
         });
         self.last_delivery
     }
 
     /// Takes the first segment in flight, if it is there by `now`.
-    pub(super) fn land(&mut self, now: Time) -> Option<Payload> {
+    pub(super) fn land(&mut self, now: Time) -> Option<Segment> {
         let first = self.flight.front()?;
-        (first.deliver_at <= now).then(|| self.flight.pop_front().expect("it has a first").payload)
+        (first.deliver_at <= now).then(|| self.flight.pop_front().expect("it has a first"))
+    }
+
+    pub(super) fn last_in_flight(&self) -> Option<&Segment> {
+        self.flight.back()
     }
 
     pub(super) fn is_in_flight(&self) -> bool {
@@ -367,6 +387,6 @@ mod tests {
         assert_eq!(pipe.depart(Payload::Fin, late), late);
         assert_eq!(pipe.depart(Payload::Rst, early), late);
         assert!(pipe.land(early).is_none());
-        assert!(matches!(pipe.land(late), Some(Payload::Fin)));
+        assert!(matches!(pipe.land(late).unwrap().payload, Payload::Fin));
     }
 }

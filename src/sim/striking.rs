@@ -133,6 +133,7 @@ impl World {
         let mut fabric = self.fabric().borrow_mut();
         if struck {
             fabric.choices.note_strike(family);
+            fabric.note_fault(family.name());
         }
         let next = (fabric.next_strike(family), family);
         if next.0 != Time::NEVER {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::judge::Judge;
 use super::link::EndId;
+use super::trace::{Callback, Excerpt};
 use crate::error::{FrameError, Lost};
 use crate::limits::Idle;
 use crate::protocol::{Protocol, Refusal};
@@ -55,7 +56,14 @@ impl Witness {
     }
 
     /// A callback begins, which is promised only from one stage to another.
-    fn enter(&mut self, transport: &Transport<'_>, what: &str, from: Stage, to: Stage) -> Under {
+    fn enter(
+        &mut self,
+        transport: &Transport<'_>,
+        what: &'static str,
+        from: Stage,
+        to: Stage,
+        callback: impl FnOnce() -> Callback,
+    ) -> Under {
         let depth = self.judge.depth.get();
         self.judge.depth.set(depth + 1);
         let id = transport.id();
@@ -78,6 +86,11 @@ impl Witness {
         }
         let fabric = &mut *self.judge.fabric.borrow_mut();
         fabric.tally_callback(what);
+        if !fabric.story().is_off()
+            && let Some(socket) = transport.glance().socket_of(id)
+        {
+            fabric.note_callback(self.judge.host, socket, callback());
+        }
         Under(self.judge.clone())
     }
 
@@ -133,7 +146,7 @@ impl Witness {
 
 impl Protocol for Witness {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
-        let _under = self.enter(transport, "made", Stage::New, Stage::New);
+        let _under = self.enter(transport, "made", Stage::New, Stage::New, || Callback::Made);
         self.stage = Stage::Made;
         self.judge.open.borrow_mut().insert(transport.id());
         self.listen_in(transport);
@@ -142,7 +155,9 @@ impl Protocol for Witness {
     }
 
     fn data_received(&mut self, transport: &mut Transport<'_>, data: &[u8]) {
-        let _under = self.enter(transport, "data", Stage::Made, Stage::Made);
+        let _under = self.enter(transport, "data", Stage::Made, Stage::Made, || {
+            Callback::Data(Excerpt::of(data))
+        });
         self.compare(transport, data, true);
         self.panic_if_chosen();
         self.protocol.data_received(transport, data);
@@ -150,7 +165,9 @@ impl Protocol for Witness {
     }
 
     fn frame_received(&mut self, transport: &mut Transport<'_>, frame: &[u8]) {
-        let _under = self.enter(transport, "frame", Stage::Made, Stage::Made);
+        let _under = self.enter(transport, "frame", Stage::Made, Stage::Made, || {
+            Callback::Frame(Excerpt::of(frame))
+        });
         self.compare(transport, frame, false);
         self.panic_if_chosen();
         self.protocol.frame_received(transport, frame);
@@ -158,46 +175,60 @@ impl Protocol for Witness {
     }
 
     fn frame_refused(&mut self, transport: &mut Transport<'_>, error: &FrameError) -> Refusal {
-        let _under = self.enter(transport, "refused", Stage::Made, Stage::Made);
+        let _under = self.enter(transport, "refused", Stage::Made, Stage::Made, || {
+            Callback::Other("refused")
+        });
         self.panic_if_chosen();
         self.protocol.frame_refused(transport, error)
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
-        let _under = self.enter(transport, "eof", Stage::Made, Stage::Made);
+        let _under = self.enter(transport, "eof", Stage::Made, Stage::Made, || {
+            Callback::Other("eof")
+        });
         self.stage = Stage::Ended;
         self.panic_if_chosen();
         self.protocol.eof_received(transport);
     }
 
     fn pause_writing(&mut self, transport: &mut Transport<'_>) {
-        let _under = self.enter(transport, "pause", Stage::Made, Stage::Ended);
+        let _under = self.enter(transport, "pause", Stage::Made, Stage::Ended, || {
+            Callback::Other("pause")
+        });
         self.turns(transport, true);
         self.panic_if_chosen();
         self.protocol.pause_writing(transport);
     }
 
     fn resume_writing(&mut self, transport: &mut Transport<'_>) {
-        let _under = self.enter(transport, "resume", Stage::Made, Stage::Ended);
+        let _under = self.enter(transport, "resume", Stage::Made, Stage::Ended, || {
+            Callback::Other("resume")
+        });
         self.turns(transport, false);
         self.panic_if_chosen();
         self.protocol.resume_writing(transport);
     }
 
     fn idle(&mut self, transport: &mut Transport<'_>, which: Idle) {
-        let _under = self.enter(transport, "idle", Stage::Made, Stage::Ended);
+        let _under = self.enter(transport, "idle", Stage::Made, Stage::Ended, || {
+            Callback::Other("idle")
+        });
         self.panic_if_chosen();
         self.protocol.idle(transport, which);
     }
 
     fn stopping(&mut self, transport: &mut Transport<'_>) {
-        let _under = self.enter(transport, "stopping", Stage::Made, Stage::Ended);
+        let _under = self.enter(transport, "stopping", Stage::Made, Stage::Ended, || {
+            Callback::Other("stopping")
+        });
         self.panic_if_chosen();
         self.protocol.stopping(transport);
     }
 
     fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: &Lost) {
-        let _under = self.enter(transport, "lost", Stage::Made, Stage::Ended);
+        let _under = self.enter(transport, "lost", Stage::Made, Stage::Ended, || {
+            Callback::Lost(reason.clone())
+        });
         self.stage = Stage::Lost;
         self.judge.open.borrow_mut().remove(&transport.id());
         self.stop_comparing();

@@ -337,9 +337,9 @@ impl World {
         while self.is_busy() && self.step_before(Time::NEVER) == Step::Happened {}
     }
 
-    /// The last things that happened, a line each.
+    /// What happened, a line each, as far as it is kept: see [`Trace`](super::Trace).
     pub fn trace(&self) -> Vec<String> {
-        self.fabric().borrow().lines()
+        self.fabric().borrow().story().lines()
     }
 
     /// Runs until `check` finds something; `None` if it does not.
@@ -360,9 +360,9 @@ impl World {
     /// Panics with the story so far.
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
-        let lines = self.trace().join("\n  ");
+        let ladder = self.ladder();
         panic!(
-            "{what}\nseed {}, Faults::{:?}, t={}, after {} turns; what happened last:\n  {lines}\n",
+            "{what}\nseed {}, Faults::{:?}, t={}, after {} turns; what happened:\n\n{ladder}",
             self.state.seed,
             self.state.faults,
             self.now(),

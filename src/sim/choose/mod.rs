@@ -147,11 +147,6 @@ impl Choices {
         self.calm = true;
     }
 
-    #[cfg(test)]
-    pub(super) fn is_calm(&self) -> bool {
-        self.calm || matches!(self.source, Source::Tame)
-    }
-
     /// How often each family has struck.
     pub(super) fn struck(&self) -> &[u64; Family::COUNT] {
         &self.struck

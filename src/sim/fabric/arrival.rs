@@ -5,7 +5,6 @@ use super::Fabric;
 use crate::sim::choose::Site;
 use crate::sim::link::{EndId, Holder, Phase};
 use crate::sim::pipe::Payload;
-use crate::sim::trace::What;
 
 impl Fabric {
     pub(super) fn arrive(&mut self, id: EndId) {
@@ -15,13 +14,15 @@ impl Fabric {
         let Some(link) = self.links.get_mut(&id.link) else {
             return;
         };
-        let Some(payload) = link.inbound_mut(id.side).land(self.now) else {
+        let Some(segment) = link.inbound_mut(id.side).land(self.now) else {
             return;
         };
-        match link.end(id.side).holder {
-            _ if link.end(id.side).phase == Phase::Broken => self.arrive_at_broken(id, payload),
-            Holder::Nobody => self.arrive_at_nobody(id, payload),
-            _ => self.arrive_at_holder(id, payload),
+        let (holder, phase) = (link.end(id.side).holder, link.end(id.side).phase);
+        self.note_arrival(id, &segment);
+        match holder {
+            _ if phase == Phase::Broken => self.arrive_at_broken(id, segment.payload),
+            Holder::Nobody => self.arrive_at_nobody(id, segment.payload),
+            _ => self.arrive_at_holder(id, segment.payload),
         }
         self.bury(id.link);
     }
@@ -58,25 +59,21 @@ impl Fabric {
         let news = match payload {
             Payload::Welcome => {
                 link.end_mut(id.side).phase = Phase::Open;
-                self.note_end(id, What::Connected);
                 News::Change
             }
             Payload::Data(data) => {
                 let now = self.now;
-                link.inbound_mut(id.side).deliver(data.clone(), now);
-                self.note_end(id, What::Data(data));
+                link.inbound_mut(id.side).deliver(data, now);
                 News::Input
             }
             Payload::Fin => {
                 link.inbound_mut(id.side).deliver_fin();
-                self.note_end(id, What::Fin);
                 News::Change
             }
             Payload::Rst => {
                 let error = link.error_of_reset(id.side);
                 link.inbound_mut(id.side).deliver_rst();
                 link.break_end(id.side, error);
-                self.note_end(id, What::Reset);
                 self.lose_received(id);
                 News::Change
             }

@@ -13,7 +13,7 @@ use crate::sim::errno;
 use crate::sim::host::{HostId, Listener, Socket};
 use crate::sim::link::{End, EndId, Holder, Link, LinkId, Phase, Side};
 use crate::sim::pipe::{Payload, Pipe};
-use crate::sim::trace::What;
+use crate::sim::trace::{Flight, What, Wire};
 
 /// How often a kernel repeats a call that is not answered, with pauses of 1 s, 2 s, 4 s and so on: Linux gives up after
 /// 127 s.
@@ -65,6 +65,19 @@ impl Fabric {
     pub(in crate::sim) fn connect(
         &mut self,
         from: HostId,
+        to: SocketAddr,
+        bind: Option<SocketAddr>,
+    ) -> io::Result<EndId> {
+        let end = self.prepare_call(from, to, bind)?;
+        self.appear(end);
+        self.send_call(end);
+        Ok(end)
+    }
+
+    /// Makes the ends of a connection to be.
+    pub(super) fn prepare_call(
+        &mut self,
+        from: HostId,
         mut to: SocketAddr,
         bind: Option<SocketAddr>,
     ) -> io::Result<EndId> {
@@ -83,6 +96,7 @@ impl Fabric {
         let id = LinkId(self.next_link);
         self.next_link += 1;
         let link = Link::new(
+            Wire::new(id, from, local, to),
             [
                 End::new(from, local, to, Holder::Nobody, Phase::Connecting),
                 End::new(from, to, local, Holder::Nobody, Phase::Absent),
@@ -90,18 +104,21 @@ impl Fabric {
             [self.make_pipe(), self.make_pipe()],
         );
         self.links.insert(id, link);
-        let end = EndId {
+        Ok(EndId {
             link: id,
             side: Side::Caller,
-        };
-        self.note_end(end, What::Connects { from: local, to });
+        })
+    }
+
+    /// Has the call of an end leave.
+    pub(super) fn send_call(&mut self, from: EndId) {
+        self.note_end(from, What::Departs(Flight::call()));
         let at = self.arrival();
         let call = Event::Call {
-            link: id,
+            link: from.link,
             attempt: 0,
         };
         self.queue.push(at, call);
-        Ok(end)
     }
 
     fn claim_local(
@@ -158,22 +175,30 @@ impl Fabric {
         if caller.holder == Holder::Nobody {
             return self.bury(id);
         }
-        let (from, local, to) = (caller.host, caller.local, caller.remote);
+        let (from, to) = (caller.host, caller.remote);
+        let callee = EndId {
+            link: id,
+            side: Side::Callee,
+        };
+        if attempt > 0 {
+            self.note_end(callee.other(), What::Departs(Flight::call()));
+        }
         let host = match self.route(from, to.ip()) {
             Route::Host(host) => host,
-            Route::Nowhere => return self.repeat_call(id, attempt),
+            Route::Nowhere => {
+                self.note_dropped_call(callee.other(), "nobody answers");
+                return self.repeat_call(id, attempt);
+            }
             Route::NoHost => {
+                self.note_dropped_call(callee.other(), "there is no such host");
                 let at = self.arrival();
                 let error = errno::EHOSTUNREACH;
                 return self.queue.push(at, Event::CallFails { link: id, error });
             }
         };
-        let callee = EndId {
-            link: id,
-            side: Side::Callee,
-        };
         let link = self.links.get_mut(&id).expect("it was there above");
         link.end_mut(Side::Callee).host = host;
+        self.reach(callee);
         match self.choose(Site::Answer, 6) {
             0 => {}
             1 => return self.reset(callee),
@@ -183,17 +208,19 @@ impl Fabric {
             _ => return self.repeat_call(id, attempt),
         }
         let Some(listener) = self.host(host).listener_at(to) else {
+            self.note_end(callee, What::Arrives(Flight::call()));
             return self.reset(callee);
         };
         if self.enqueue(host, listener, callee) {
-            self.note(host, What::Arrived(local));
+            self.appear(callee);
+            self.note_end(callee, What::Arrives(Flight::call()));
             self.depart(callee, Payload::Welcome);
             if self.choose(Site::ResetBeforeAccept, 2) == 1 {
                 self.reset_from_outside(callee);
                 self.depart(callee, Payload::Rst);
             }
         } else {
-            self.note(host, What::Dropped("the backlog is full"));
+            self.note_dropped_call(callee, "the backlog is full");
             self.repeat_call(id, attempt);
         }
     }

@@ -4,6 +4,7 @@
 mod arrival;
 mod calls;
 mod hearing;
+mod notes;
 mod peers;
 mod poll;
 mod streams;
@@ -19,11 +20,11 @@ use super::choose::{Choices, Site, Source};
 use super::errno;
 use super::family::Family;
 use super::host::{Host, HostId};
-use super::link::{EndId, Holder, Link, LinkId, PeerId, Side};
+use super::link::{EndId, Link, LinkId, PeerId, Side};
 use super::names::Names;
 use super::queue::Queue;
 use super::random::Random;
-use super::trace::{Entry, Trace, What};
+use super::trace::{Story, What};
 use crate::error::NameError;
 use crate::network::{LookupId, SocketId, Time};
 
@@ -67,7 +68,7 @@ pub(super) struct Fabric {
     pub(super) events: u64,
     /// Of all that has happened, in order.
     pub(super) fingerprint: u64,
-    trace: Trace,
+    story: Story,
     pub(super) latency: Duration,
     pub(super) window: usize,
     seed: u64,
@@ -145,7 +146,7 @@ impl Fabric {
             parked: Vec::new(),
             events: 0,
             fingerprint: seed,
-            trace: Trace::default(),
+            story: Story::default(),
             latency: LATENCY,
             window: WINDOW,
             seed,
@@ -238,10 +239,6 @@ impl Fabric {
         }
     }
 
-    pub(super) fn lines(&self) -> Vec<String> {
-        self.trace.lines()
-    }
-
     fn happen(&mut self, event: Event) {
         self.events += 1;
         match event {
@@ -273,7 +270,7 @@ impl Fabric {
 
     /// Begins to look a name up for a host.
     pub(super) fn look_up(&mut self, host: HostId, lookup: LookupId, name: &str) {
-        self.note(host, What::LooksUp(name.to_owned()));
+        self.note(host, What::LooksUp(name.into()));
         self.host_mut(host).lookups.insert(lookup);
         let Some(mut outcome) = self.names.outcome(name) else {
             return;
@@ -302,39 +299,6 @@ impl Fabric {
 
     pub(super) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(&id)
-    }
-
-    fn peer_name(&self, peer: PeerId) -> Rc<str> {
-        self.peers[peer.0].name.clone()
-    }
-
-    /// Notes what happened on a host.
-    pub(super) fn note(&mut self, host: HostId, what: What) {
-        let who = self.host(host).name.clone();
-        self.trace.note(Entry {
-            at: self.now,
-            who,
-            link: None,
-            what,
-        });
-    }
-
-    /// Notes what happened to one end of a connection.
-    fn note_end(&mut self, end: EndId, what: What) {
-        let Some(link) = self.links.get(&end.link) else {
-            return;
-        };
-        let state = link.end(end.side);
-        let who = match state.holder {
-            Holder::Peer(peer) => self.peer_name(peer),
-            _ => self.host(state.host).name.clone(),
-        };
-        self.trace.note(Entry {
-            at: self.now,
-            who,
-            link: Some(end.link),
-            what,
-        });
     }
 
     /// Forgets a connection once nobody holds it and nothing of it is under way.

@@ -56,9 +56,10 @@ impl Fabric {
         };
         let peer = PeerId(self.peers.len());
         let end = self
-            .connect(from, to, None)
+            .prepare_call(from, to, None)
             .expect("fewer peers than ports");
         self.seat(end);
+        self.send_call(end);
         peer
     }
 
@@ -85,6 +86,7 @@ impl Fabric {
             ending: Ending::NotYet,
             appetite: Appetite::Reads,
         });
+        self.introduce_peer(end, peer);
     }
 
     pub(in crate::sim) fn peer(&self, id: PeerId) -> &PeerState {

@@ -181,6 +181,7 @@ impl Fabric {
         let at = self.arrival();
         if let Some(link) = self.links.get_mut(&from.link) {
             let at = link.outbound_mut(from.side).depart(payload, at);
+            self.note_departure(from);
             self.queue.push(at, Event::Arrive(from.other()));
         }
     }

@@ -85,7 +85,7 @@ impl Fabric {
         let error = link.error_of_reset(id.side);
         link.inbound_mut(id.side).deliver_rst();
         link.break_end(id.side, error);
-        self.note_end(id, What::Reset);
+        self.note_end(id, What::Fault("is reset"));
         self.lose_received(id);
         self.tell_change(id);
         // If the other end has nothing to send, it is its kernel that finds out.
@@ -130,7 +130,7 @@ impl Fabric {
         if both {
             *self.cuts.entry((other, one)).or_default() += 1;
         }
-        self.note(one, What::Note("is cut off"));
+        self.note(one, What::Fault("is cut off"));
     }
 
     pub(super) fn rejoin(&mut self, one: HostId, other: HostId, both: bool) {

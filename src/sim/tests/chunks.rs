@@ -32,7 +32,7 @@ fn transfer(seed: u64) -> (Vec<u8>, usize, Vec<String>) {
         let next = next.expect("told of nothing, and nothing happens any more");
         bench.fabric.borrow_mut().advance(next);
     }
-    let lines = bench.fabric.borrow().lines();
+    let lines = bench.fabric.borrow().story().lines();
     (received, reads, lines)
 }
 

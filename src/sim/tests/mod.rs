@@ -3,6 +3,7 @@
 mod calls;
 mod chunks;
 mod kernel;
+mod ladder;
 mod readiness;
 mod world;
 

@@ -255,7 +255,7 @@ fn a_failed_expectation_tells_the_story() {
     assert!(said.starts_with("peer1 expected the line \"hello\"\n  but got the line \"hullo\""));
     assert!(said.contains("seed 0, Faults::None, t=0.400ms"), "{said}");
     assert!(
-        said.contains(r#"t=0.300ms server c1 data 7B "hullo\r\n""#),
+        said.contains(r#"         |---- data 7B "hullo\r\n" ----->|"#),
         "{said}"
     );
     let said = panic_of(|| {
