@@ -109,6 +109,12 @@ impl<'d> Input<'d> {
         self.held.is_empty() && self.at == self.chunk.len()
     }
 
+    /// Nothing is left of it, and there is no buffer to give back.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.at == self.chunk.len() && self.held.bytes.capacity() == 0
+    }
+
     /// What is left of the chunk joins what is held.
     pub(crate) fn hold_rest(&mut self) {
         if self.at < self.chunk.len() {
@@ -160,8 +166,8 @@ pub(super) fn cut<P: Protocol + ?Sized>(
 ) {
     while let Some(mode) = transport.mode() {
         let step = match mode {
-            Mode::Raw => raw(protocol, transport, input, u64::MAX),
-            Mode::Counted(left) => raw(protocol, transport, input, left),
+            Mode::Raw => raw(protocol, transport, input, None),
+            Mode::Counted(left) => raw(protocol, transport, input, Some(left)),
             Mode::Frames(framing) => match &*framing {
                 FramingKind::Lines(lines) => cut_lines(protocol, transport, input, lines),
                 FramingKind::Other(framing) => cut_others(protocol, transport, input, &**framing),
@@ -178,21 +184,29 @@ fn raw<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
     input: &mut Input<'_>,
-    left: u64,
+    left: Option<u64>,
 ) -> Step {
     if !input.held.is_empty() {
         // Given back before: it comes again together with the new bytes.
         input.hold_rest();
     }
     let data = input.data();
-    let size = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+    let mut size = data.len();
+    if let Some(left) = left {
+        size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
+    }
     if size == 0 {
         return Step::Starved;
     }
-    transport.count_raw(size);
+    if left.is_some() {
+        transport.count_raw(size);
+    }
     protocol.data_received(transport, &data[..size]);
     let back = transport.take_unread(size);
     input.advance(size - back);
+    if input.is_empty() && !transport.is_halted() {
+        return Step::Starved;
+    }
     if back == 0 || transport.has_changed() || !transport.counts_as_raw_again(back) {
         return Step::Again;
     }

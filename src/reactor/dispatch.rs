@@ -61,7 +61,18 @@ impl Reactor {
         id: ConnectionId,
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
-        let result = self.dispatch_once(id, call);
+        self.dispatch_with(id, None, call)
+    }
+
+    /// The same for a call that is given what was received: its first write may be sent as soon as it returns.
+    #[inline]
+    pub(super) fn dispatch_with<R>(
+        &mut self,
+        id: ConnectionId,
+        chunk: Option<&[u8]>,
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) -> Option<R> {
+        let result = self.dispatch_once(id, chunk, call);
         while self
             .connections
             .get(id)
@@ -70,7 +81,7 @@ impl Reactor {
             if let Some(rare) = self.rare(id) {
                 rare.unmade = false;
             }
-            self.dispatch_once(id, |protocol, transport| {
+            self.dispatch_once(id, None, |protocol, transport| {
                 protocol.connection_made(transport)
             });
         }
@@ -80,20 +91,28 @@ impl Reactor {
     fn dispatch_once<R>(
         &mut self,
         id: ConnectionId,
+        chunk: Option<&[u8]>,
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
-        let mut protocol = self.connections.get_mut(id)?.protocol.take()?;
+        let connection = self.connections.get_mut(id)?;
+        let mut protocol = connection.protocol.take()?;
+        let chunk = chunk.filter(|_| connection.sends_at_once());
         self.current = Some(id);
         let begun = self.begin_call(Caller::Connection(id));
-        let mut transport = Transport::new(self, id);
+        let mut transport = Transport::new(self, id, chunk);
         let result = panic::catch_unwind(AssertUnwindSafe(|| call(&mut *protocol, &mut transport)));
-        transport.settle();
+        let written = transport.finish();
         self.current = None;
         self.put_back(id, protocol);
         self.end_call(Caller::Connection(id), begun);
+        let chunk = chunk.unwrap_or_default();
         match result {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                self.send_written(id, written, chunk);
+                Some(value)
+            }
             Err(cause) => {
+                self.queue_written(id, written, chunk);
                 self.panicked(id, cause);
                 None
             }

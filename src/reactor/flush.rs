@@ -10,6 +10,7 @@ use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, Network, SocketId, Time};
 use crate::outbound::Outbound;
 use crate::table::ConnectionId;
+use crate::transport::Written;
 
 use super::timed::Timed;
 use super::write::Unsent;
@@ -164,12 +165,18 @@ impl Reactor {
     /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many were taken: an error
     /// is left for the flush of the rest to meet.
     pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> usize {
-        let socket = self
-            .connections
-            .get(id)
-            .filter(|connection| connection.sends_at_once())
-            .and_then(|connection| connection.socket());
-        let Some(socket) = socket else { return 0 };
+        let Some(connection) = self.connections.get(id) else {
+            return 0;
+        };
+        let Some(socket) = connection
+            .socket()
+            .filter(|_| connection.sends_at_once())
+        else {
+            return 0;
+        };
+        if connection.watched {
+            self.note_activity(id, Idle::Writing);
+        }
         match self.network.write(socket, &[IoSlice::new(data)]) {
             Ok(size) => {
                 wire::sent(id, &self.connections, data, size);
@@ -177,6 +184,37 @@ impl Reactor {
                 size
             }
             Err(_) => 0,
+        }
+    }
+
+    /// Sends what a callback wrote to its own connection: at once, from where it lies, unless somebody has written to others
+    /// in this turn. Then all wait, to go out in one piece each. What the system does not take is queued.
+    pub(super) fn send_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
+        let data = match &written {
+            Written::Nothing => return,
+            Written::Part(part) => &chunk[part.clone()],
+            Written::Buffer(buffer) => buffer,
+        };
+        let taken = if self.crossed {
+            0
+        } else {
+            self.offer_at_once(id, data)
+        };
+        let all = taken == data.len();
+        match written {
+            Written::Buffer(buffer) if all => self.pool.put(buffer),
+            Written::Buffer(buffer) => self.keep_output(id, buffer, taken),
+            _ if all => {}
+            _ => self.output(id).push(&data[taken..]),
+        }
+    }
+
+    /// Queues what a callback wrote to its own connection.
+    pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
+        match written {
+            Written::Nothing => {}
+            Written::Part(part) => self.output(id).push(&chunk[part]),
+            Written::Buffer(buffer) => self.keep_output(id, buffer, 0),
         }
     }
 

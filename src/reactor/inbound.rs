@@ -34,7 +34,7 @@ impl Reactor {
             else {
                 return;
             };
-            self.dispatch(id, |protocol, transport| {
+            self.dispatch_with(id, Some(chunk), |protocol, transport| {
                 protocol.frames(transport, &mut input)
             });
             let Some(connection) = self.connections.get_mut(id) else {
@@ -42,6 +42,9 @@ impl Reactor {
             };
             if connection.phase != Phase::Open {
                 return self.pool.put(input.held.into_buffer());
+            }
+            if connection.rare.is_none() && input.is_over() {
+                return;
             }
             if let Some(level) = connection
                 .rare

@@ -101,7 +101,7 @@ impl Reactor {
         rare.is_some_and(|rare| rare.frames.push_latest(latest, frame))
     }
 
-    fn has_layers(&self, id: ConnectionId) -> bool {
+    pub(super) fn has_layers(&self, id: ConnectionId) -> bool {
         let connection = self.connections.get(id);
         connection.is_some_and(|connection| connection.has_layers())
     }

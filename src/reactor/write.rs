@@ -311,13 +311,9 @@ impl Reactor {
         connection.out
     }
 
-    /// Lends the output to a callback, with the framing to encode by. `None` if a write has to take the longer way: layers
-    /// are in between, or it may not be queued.
-    #[inline]
-    pub(crate) fn lend_output(
-        &mut self,
-        id: ConnectionId,
-    ) -> Option<(Vec<u8>, Option<Rc<FramingKind>>)> {
+    /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
+    /// queued.
+    pub(crate) fn lend_output(&mut self, id: ConnectionId) -> Option<Vec<u8>> {
         let connection = self.connections.get(id)?;
         if !connection.takes_writes() || connection.has_layers() {
             return None;
@@ -327,9 +323,26 @@ impl Reactor {
         {
             return None;
         }
-        let framing = self.framings.at(connection.framing);
         let place = self.output_place(id);
-        Some((self.outs[place].queue.lend_tail(), framing))
+        Some(self.outs[place].queue.lend_tail())
+    }
+
+    /// A buffer for an output that the connection does not know of yet.
+    pub(crate) fn spare_buffer(&mut self) -> Vec<u8> {
+        self.pool.take()
+    }
+
+    /// Takes an output over that was begun in a callback, and of which `sent` bytes are sent.
+    pub(crate) fn keep_output(&mut self, id: ConnectionId, out: Vec<u8>, sent: usize) {
+        let now = self.now;
+        match self.connections.get_mut(id) {
+            Some(connection) if connection.out == NONE && !out.is_empty() => {
+                connection.out = self.outs.begin(out, now);
+                self.outs[connection.out].queue.consume(sent);
+                self.mark_dirty(id);
+            }
+            _ => self.pool.put(out),
+        }
     }
 
     /// Takes the output back, which held `before` bytes when it was lent.
