@@ -10,12 +10,12 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::connection::{Cutting, Pauses};
 use crate::error::{FrameError, Lost};
-use crate::framing::{Framing, FramingKind};
+use crate::framing::{Framing, FramingKind, LineEnd};
 use crate::layer::Layer;
 use crate::limits::{ALLOWANCE, Limits};
 use crate::network::Time;
 use crate::protocol::{Mode, Protocol};
-use crate::reactor::Reactor;
+use crate::reactor::{Reactor, encode};
 use crate::remote::ProtocolRemote;
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
@@ -35,6 +35,8 @@ pub struct Transport<'a> {
     /// The connection's framing; not known before it is asked for, nor after a settlement.
     framing: Option<Rc<FramingKind>>,
     framing_is_known: bool,
+    /// The short way to encode, while `out` is the output and the framing is known.
+    line_end: Option<LineEnd>,
     /// Something happened after which the cutting loop has to look at the connection again.
     halted: bool,
     /// The mode, the framing, a layer or the protocol is another one now.
@@ -88,6 +90,7 @@ impl<'a> Transport<'a> {
             out: Vec::new(),
             framing: None,
             framing_is_known: false,
+            line_end: None,
             halted: false,
             changed: false,
             unread: 0,
@@ -146,7 +149,15 @@ impl<'a> Transport<'a> {
     #[inline]
     pub fn send(&mut self, frame: impl AsRef<[u8]>) {
         let frame = frame.as_ref();
-        if let Err(error) = self.try_send(frame) {
+        match self.line_end {
+            Some(end) if end.encode(frame, &mut self.out) => {}
+            _ => self.send_closely(frame),
+        }
+    }
+
+    #[inline(never)]
+    fn send_closely(&mut self, frame: &[u8]) {
+        if let Err(error) = self.encode(frame) {
             self.reactor.frame_not_sent(self.id, frame.len(), &error);
         }
     }
@@ -155,25 +166,24 @@ impl<'a> Transport<'a> {
     ///
     /// # Errors
     /// Why it can't be encoded; nothing is sent then.
-    #[inline]
     pub fn try_send(&mut self, frame: impl AsRef<[u8]>) -> Result<(), FrameError> {
-        let frame = frame.as_ref();
-        if self.borrow_output() {
-            if !self.framing_is_known {
-                self.framing = self.reactor.framing_of(self.id);
-                self.framing_is_known = true;
-            }
-            match &self.framing {
-                Some(framing) => framing.encode(frame, &mut self.out),
-                None => {
-                    self.out.extend_from_slice(frame);
-                    Ok(())
-                }
-            }
-        } else {
+        self.encode(frame.as_ref())
+    }
+
+    fn encode(&mut self, frame: &[u8]) -> Result<(), FrameError> {
+        if !self.borrow_output() {
             self.halted = true;
-            self.reactor.try_send(self.id, frame)
+            return self.reactor.try_send(self.id, frame);
         }
+        if !self.framing_is_known {
+            self.framing = self.reactor.framing_of(self.id);
+            self.framing_is_known = true;
+            self.line_end = match self.framing.as_deref() {
+                Some(FramingKind::Lines(lines)) => lines.line_end(),
+                _ => None,
+            };
+        }
+        encode(self.framing.as_deref(), frame, &mut self.out)
     }
 
     /// How many bytes were written and not yet taken by the system.
@@ -404,7 +414,7 @@ impl Transport<'_> {
             self.begin_output();
         }
         let loan = std::mem::replace(&mut self.loan, Loan::None);
-        self.framing = None;
+        (self.framing, self.line_end) = (None, None);
         self.framing_is_known = false;
         let Loan::Lent(before) = loan else {
             if loan == Loan::Begun {

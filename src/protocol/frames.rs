@@ -180,6 +180,20 @@ pub(super) fn cut<P: Protocol + ?Sized>(
     }
 }
 
+/// Goes on after a call with all of a chunk, as it came; what is left of it then.
+#[cold]
+pub(crate) fn cut_after_raw<'d>(
+    protocol: &mut dyn Protocol,
+    transport: &mut Transport<'_>,
+    chunk: &'d [u8],
+) -> Input<'d> {
+    let mut input = Input::new(Held::default(), chunk);
+    if after_raw(protocol, transport, &mut input, chunk.len()) == Step::Again {
+        protocol.frames(transport, &mut input);
+    }
+    input
+}
+
 fn raw<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
@@ -202,6 +216,16 @@ fn raw<P: Protocol + ?Sized>(
         transport.count_raw(size);
     }
     protocol.data_received(transport, &data[..size]);
+    after_raw(protocol, transport, input, size)
+}
+
+/// What follows a call with `size` raw bytes.
+fn after_raw<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    size: usize,
+) -> Step {
     let back = transport.take_unread(size);
     input.advance(size - back);
     if input.is_empty() && !transport.is_halted() {

@@ -73,21 +73,23 @@ impl Reactor {
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
         let result = self.dispatch_once(id, chunk, call);
-        while self
-            .connections
-            .get(id)
-            .is_some_and(|c| c.rare.as_ref().is_some_and(|rare| rare.unmade))
-        {
-            if let Some(rare) = self.rare(id) {
-                rare.unmade = false;
-            }
-            self.dispatch_once(id, None, |protocol, transport| {
-                protocol.connection_made(transport)
-            });
+        if self.handed_over {
+            self.make_successors(id);
         }
         result
     }
 
+    /// Tells a protocol that has just taken over that its connection is made; and the one that takes over from that.
+    #[cold]
+    fn make_successors(&mut self, id: ConnectionId) {
+        while std::mem::take(&mut self.handed_over) {
+            self.dispatch_once(id, None, |protocol, transport| {
+                protocol.connection_made(transport)
+            });
+        }
+    }
+
+    #[inline]
     fn dispatch_once<R>(
         &mut self,
         id: ConnectionId,
@@ -96,7 +98,9 @@ impl Reactor {
     ) -> Option<R> {
         let connection = self.connections.get_mut(id)?;
         let mut protocol = connection.protocol.take()?;
+        // Whatever could change that settles what was written before it.
         let chunk = chunk.filter(|_| connection.sends_at_once());
+        let socket = connection.socket();
         self.current = Some(id);
         let begun = self.begin_call(Caller::Connection(id));
         let mut transport = Transport::new(self, id, chunk);
@@ -108,7 +112,7 @@ impl Reactor {
         let chunk = chunk.unwrap_or_default();
         match result {
             Ok(value) => {
-                self.send_written(id, written, chunk);
+                self.send_written(id, socket, written, chunk);
                 Some(value)
             }
             Err(cause) => {
@@ -119,7 +123,15 @@ impl Reactor {
         }
     }
 
+    #[inline]
     fn put_back(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        match self.connections.get_mut(id) {
+            Some(connection) if connection.rare.is_none() => connection.protocol = Some(protocol),
+            _ => self.put_back_or_hand_over(id, protocol),
+        }
+    }
+
+    fn put_back_or_hand_over(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         let Some(connection) = self.connections.get_mut(id) else {
             // Only if the callback put another reactor in this one's place.
             self.drop_guarded(protocol);
@@ -139,9 +151,7 @@ impl Reactor {
             return self.drop_guarded(successor);
         }
         self.hand_over(id, successor);
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.rare().unmade = true;
-        }
+        self.handed_over = true;
         self.drop_guarded(protocol);
         self.serve_held_soon(id);
     }
@@ -175,8 +185,7 @@ impl Reactor {
         let rare = connection.rare();
         rare.raw_left = 0;
         rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
-        let unused = self.framings.release(framing);
-        self.discard(unused);
+        self.release_framing(framing);
         self.cancel_timers_of(id);
         self.drop_requests(id);
         self.pin_latest(id);

@@ -175,7 +175,7 @@ impl Reactor {
             (Of::Latest(latest), Waiting::Encoded(bytes)) if !self.has_layers(id) => {
                 self.output(id).push_latest(latest, bytes);
             }
-            (_, Waiting::Encoded(bytes)) => self.write_encoded(id, bytes),
+            (_, Waiting::Encoded(bytes)) => self.write_encoded(id, &bytes),
             (_, Waiting::Message(bytes)) => self.send_message(id, &bytes),
         }
     }

@@ -110,7 +110,7 @@ impl Reactor {
         let mut budget = READ_BUDGET;
         while let Some((socket, connection)) = self.wants_read(id) {
             let (hinted, watched) = (connection.hinted, connection.watched);
-            let broken = connection.writing == Writing::Broken;
+            let (raw, broken) = (connection.is_raw(), connection.writing == Writing::Broken);
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 return self.queue_ready(id);
             }
@@ -121,11 +121,11 @@ impl Reactor {
             };
             let (size, drained) = match outcome {
                 Ok(Received::Filled { size, drained }) => {
-                    self.received(id, &buffer[..size]);
+                    self.received(id, &buffer[..size], raw);
                     (size, drained)
                 }
                 Ok(Received::Lent { data, drained }) => {
-                    self.received(id, &data);
+                    self.received(id, &data, raw);
                     (data.len(), drained)
                 }
                 Ok(Received::Ended) => {
@@ -161,14 +161,19 @@ impl Reactor {
         }
     }
 
-    fn received(&mut self, id: ConnectionId, data: &[u8]) {
+    #[inline]
+    fn received(&mut self, id: ConnectionId, data: &[u8], raw: bool) {
         wire::received(id, &self.connections, data);
         self.counters.bytes_in += data.len() as u64;
         if self.speaker != Some(id) {
             self.speaker = Some(id);
             self.spoken += 1;
         }
-        self.climb_or_deliver(id, data);
+        if raw {
+            self.deliver_raw(id, data);
+        } else {
+            self.climb_or_deliver(id, data);
+        }
     }
 
     /// Reads what nobody will hear: the peer may be waiting to send it before it reads our last bytes.

@@ -144,7 +144,7 @@ impl Reactor {
         {
             self.write_through_layers(id, &data);
         } else {
-            self.output(id).push_shared(data);
+            self.output(id).push_shared(&data);
         }
     }
 
@@ -200,13 +200,9 @@ impl Reactor {
     }
 
     /// Queues bytes that are in their envelope already.
-    pub(crate) fn write_encoded(&mut self, id: ConnectionId, data: Bytes) {
-        if self
-            .connections
-            .get(id)
-            .is_some_and(|connection| connection.has_layers())
-        {
-            self.write_through_layers(id, &data);
+    pub(crate) fn write_encoded(&mut self, id: ConnectionId, data: &Bytes) {
+        if self.has_layers(id) {
+            self.write_through_layers(id, data);
         } else {
             self.output(id).push_shared(data);
         }
@@ -291,9 +287,18 @@ impl Reactor {
 
     /// The connection's output, which will be flushed in this turn.
     pub(super) fn output(&mut self, id: ConnectionId) -> &mut Outbound {
-        self.mark_dirty(id);
-        let place = self.output_place(id);
-        &mut self.outs[place].queue
+        let connection = self
+            .connections
+            .get_mut(id)
+            .expect("only a connection that admits a write has an output");
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(id);
+        }
+        if connection.out == NONE {
+            connection.out = self.outs.begin(self.pool.take(), self.now);
+        }
+        &mut self.outs[connection.out].queue
     }
 
     fn output_place(&mut self, id: ConnectionId) -> u32 {
@@ -336,7 +341,7 @@ impl Reactor {
     pub(crate) fn keep_output(&mut self, id: ConnectionId, out: Vec<u8>, sent: usize) {
         let now = self.now;
         match self.connections.get_mut(id) {
-            Some(connection) if connection.out == NONE && !out.is_empty() => {
+            Some(connection) if connection.out == NONE && sent < out.len() => {
                 connection.out = self.outs.begin(out, now);
                 self.outs[connection.out].queue.consume(sent);
                 self.mark_dirty(id);
