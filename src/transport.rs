@@ -436,16 +436,15 @@ impl Transport<'_> {
 
     /// The end of the callbacks: settles, but for what was written that the connection does not know of.
     #[inline]
-    pub(crate) fn finish(mut self) -> Written {
-        match self.loan {
-            Loan::None | Loan::Free => Written::Nothing,
-            Loan::Part(start, end) => Written::Part(start..end),
-            Loan::Begun => Written::Buffer(std::mem::take(&mut self.out)),
-            Loan::Lent(_) => {
-                self.settle_now();
-                Written::Nothing
-            }
+    pub(crate) fn finish(&mut self) -> Written {
+        if let Loan::Part(start, end) = self.loan {
+            return Written::Part(start..end);
         }
+        if self.loan == Loan::Begun {
+            return Written::Buffer(std::mem::take(&mut self.out));
+        }
+        self.settle();
+        Written::Nothing
     }
 
     /// The reactor, to look at what a loan does not change.

@@ -32,14 +32,15 @@ impl Reactor {
     /// all there is, and the loop is gone into only if it then has something after that.
     #[inline]
     pub(super) fn deliver_raw(&mut self, id: ConnectionId, chunk: &[u8]) {
-        let rest = self.dispatch_with(id, Some(chunk), |protocol, transport| {
+        let mut rest = None;
+        self.dispatch_with(id, Some(chunk), |protocol, transport| {
             protocol.data_received(transport, chunk);
-            transport
-                .is_halted()
-                .then(|| cut_after_raw(protocol, transport, chunk))
+            if transport.is_halted() {
+                rest = Some(cut_after_raw(protocol, transport, chunk));
+            }
         });
-        if let Some(Some(input)) = rest
-            && let Some(rest) = self.keep_rest(id, 0, input)
+        if let Some(rest) = rest
+            && let Some(rest) = self.keep_rest(id, 0, rest)
         {
             self.deliver_input(id, rest);
         }

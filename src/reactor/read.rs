@@ -24,16 +24,18 @@ impl Reactor {
         if readiness.ended {
             connection.hinted = true;
         }
-        let unread = connection.phase == Phase::Open
-            && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
+        let open = connection.phase == Phase::Open;
+        let unread = open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
         if readiness.writable && connection.out != NONE {
             self.unblock(id);
         }
         if readiness.failed && unread {
             self.notice_failure(id);
         }
-        if readiness.readable || readiness.ended || readiness.failed {
-            self.read(id, buffer);
+        match readiness.readable || readiness.ended || readiness.failed {
+            true if open => self.read_fairly(id, buffer),
+            true => self.read(id, buffer),
+            false => {}
         }
     }
 
