@@ -278,6 +278,12 @@ fn cut_lines<P: Protocol + ?Sized>(
     }
 }
 
+/// Calls with a frame where that is not what all depends on: so that in [`cut_lines`] it can be part of the loop.
+#[inline(never)]
+fn receive<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Transport<'_>, frame: &[u8]) {
+    protocol.frame_received(transport, frame);
+}
+
 /// A held line is completed up to its first delimiter only, never joined with the whole chunk.
 fn cut_held_line<P: Protocol + ?Sized>(
     protocol: &mut P,
@@ -287,7 +293,7 @@ fn cut_held_line<P: Protocol + ?Sized>(
 ) -> Step {
     match lines.next(input.held.rest(), input.held.scanned) {
         Found::Frame { body, size } => {
-            protocol.frame_received(transport, &input.held.rest()[body]);
+            receive(protocol, transport, &input.held.rest()[body]);
             let back = transport.take_unread_frame(size);
             input.held.advance(size - back);
             Step::Again
@@ -337,7 +343,7 @@ fn cut_others<P: Protocol + ?Sized>(
                 // It would not have been waited for, had it come in pieces.
                 return refuse_too_long(protocol, transport);
             }
-            protocol.frame_received(transport, &data[body]);
+            receive(protocol, transport, &data[body]);
             let back = transport.take_unread_frame(size);
             input.advance(size - back);
             Step::Again

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::connection::{Cutting, NONE, Phase};
+use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::Farewell;
 use crate::protocol::{Protocol, downcast};
@@ -126,7 +126,11 @@ impl Reactor {
     #[inline]
     fn put_back(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         match self.connections.get_mut(id) {
-            Some(connection) if connection.rare.is_none() => connection.protocol = Some(protocol),
+            Some(Connection {
+                rare: None,
+                protocol: vacancy @ None,
+                ..
+            }) => *vacancy = Some(protocol),
             _ => self.put_back_or_hand_over(id, protocol),
         }
     }
