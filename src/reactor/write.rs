@@ -295,10 +295,11 @@ impl Reactor {
             connection.dirty = true;
             self.dirty.push(id);
         }
-        if connection.out == NONE {
-            connection.out = self.outs.begin(self.pool.take(), self.now);
-        }
-        &mut self.outs[connection.out].queue
+        let place = match connection.out {
+            NONE => self.output_place(id),
+            place => place,
+        };
+        &mut self.outs[place].queue
     }
 
     fn output_place(&mut self, id: ConnectionId) -> u32 {
@@ -334,6 +335,9 @@ impl Reactor {
 
     /// A buffer for an output that the connection does not know of yet.
     pub(crate) fn spare_buffer(&mut self) -> Vec<u8> {
+        if self.takes(RarePath::EmptyPool) {
+            return Vec::new();
+        }
         self.pool.take()
     }
 
