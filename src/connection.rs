@@ -212,6 +212,12 @@ impl Connection {
                 .is_none_or(|rare| rare.successor.is_none() && rare.entering.is_none())
     }
 
+    /// Whether received bytes go to the protocol as they come, and nothing else has to be looked at: it is one that
+    /// [is open](Phase::Open) and has nothing rare.
+    pub(crate) fn is_raw(&self) -> bool {
+        self.phase == Phase::Open && self.framing == NONE && self.rare.is_none()
+    }
+
     pub(crate) fn has_layers(&self) -> bool {
         self.rare
             .as_ref()
@@ -267,8 +273,6 @@ pub(crate) struct Rare {
     /// Which protocol of the connection's it is: closures are addressed to one of them.
     pub(crate) protocol_serial: u32,
     pub(crate) successor: Option<Box<dyn Protocol>>,
-    /// The protocol has just taken over and is to be told `connection_made`.
-    pub(crate) unmade: bool,
     pub(crate) connecting: Option<Box<Connecting>>,
     /// The other end of its pipe.
     pub(crate) partner: Option<ConnectionId>,
@@ -297,7 +301,6 @@ impl Rare {
             && self.farewell.is_none()
             && self.protocol_serial == 0
             && self.successor.is_none()
-            && !self.unmade
             && self.connecting.is_none()
             && self.partner.is_none()
             && self.frames.is_empty()

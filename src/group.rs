@@ -289,6 +289,19 @@ impl<'f> Copies<'f> {
         }
     }
 
+    /// The frame in the envelope of the framing at `place`.
+    fn at(&mut self, place: u32, reactor: &Reactor) -> &Result<Bytes, FrameError> {
+        let found = self.encoded.iter().position(|(of, _)| *of == place);
+        let at = found.unwrap_or_else(|| {
+            let mut out = Vec::with_capacity(self.frame.len() + 8);
+            let framing = reactor.framings.at(place);
+            let copy = encode(framing.as_deref(), self.frame, &mut out).map(|()| out.into());
+            self.encoded.push((place, copy));
+            self.encoded.len() - 1
+        });
+        &self.encoded[at].1
+    }
+
     fn plain(&mut self) -> Bytes {
         self.plain
             .get_or_insert_with(|| Bytes::copy_from_slice(self.frame))
@@ -347,27 +360,19 @@ impl Reactor {
     }
 
     fn send_copy(&mut self, id: ConnectionId, copies: &mut Copies<'_>) {
-        let Some(copy) = self.copy_for(id, copies) else {
+        let Some(place) = self.live(id).map(|connection| connection.framing) else {
             return;
         };
-        self.write_encoded(id, copy);
+        let size = copies.frame.len();
+        match copies.at(place, self) {
+            Ok(copy) => self.write_encoded(id, copy),
+            Err(error) => self.frame_not_sent(id, size, error),
+        }
     }
 
     fn copy_for(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> Option<Bytes> {
         let place = self.live(id)?.framing;
-        let found = copies
-            .encoded
-            .iter()
-            .find(|(of, _)| *of == place)
-            .map(|(_, copy)| copy.clone());
-        let copy = found.unwrap_or_else(|| {
-            let mut out = Vec::with_capacity(copies.frame.len() + 8);
-            let framing = self.framing_of(id);
-            let copy =
-                encode(framing.as_deref(), copies.frame, &mut out).map(|()| Bytes::from(out));
-            copies.encoded.push((place, copy.clone()));
-            copy
-        });
+        let copy = copies.at(place, self).clone();
         copy.map_err(|error| self.frame_not_sent(id, copies.frame.len(), &error))
             .ok()
     }

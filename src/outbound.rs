@@ -79,11 +79,12 @@ impl Outbound {
     }
 
     /// Appends without copying, if that pays.
-    pub(crate) fn push_shared(&mut self, bytes: Bytes) {
+    pub(crate) fn push_shared(&mut self, bytes: &Bytes) {
         if bytes.len() < SHARED_FROM {
-            return self.push(&bytes);
+            self.push(bytes);
+        } else {
+            self.push_piece(bytes.clone());
         }
-        self.push_piece(bytes);
     }
 
     fn push_piece(&mut self, bytes: Bytes) {

@@ -13,8 +13,8 @@ const HEAD: &str = "\
 const MORE_INSTRUCTIONS: f64 = 1.02;
 /// How large the pieces of a stream are is decided by the system's buffers.
 const MORE_OF_A_STREAM: f64 = 1.1;
-/// Where a message still costs allocations. The list may only shrink.
-const STILL_ALLOCATING: [&str; 3] = ["chat1", "chat8", "stream"];
+/// Where an operation still costs allocations. The list may only shrink.
+const STILL_ALLOCATING: [&str; 2] = ["chat1", "chat8"];
 
 /// What one operation costs in a mode.
 pub(crate) struct Row {
@@ -63,7 +63,7 @@ impl Row {
             return vec![format!("{}: not in {FILE}", self.mode)];
         };
         let mut faults = self.grown(before);
-        let free = self.unit != "connection" && !STILL_ALLOCATING.contains(&self.mode.as_str());
+        let free = !STILL_ALLOCATING.contains(&self.mode.as_str());
         if free && self.allocations > 0.0 {
             faults.push(format!(
                 "{}: a {} has to cost no allocation",

@@ -135,6 +135,17 @@ impl Lines {
     }
 }
 
+impl Lines {
+    /// The short way of [`encode`](Framing::encode), if there is one.
+    pub(crate) fn line_end(&self) -> Option<LineEnd> {
+        match &self.ending {
+            Ending::Either | Ending::Crlf => Some(LineEnd::Crlf),
+            Ending::Lf => Some(LineEnd::Lf),
+            Ending::Custom(_) => None,
+        }
+    }
+}
+
 /// The loop's own ways to lines, without a dynamic call and a look for each.
 impl Lines {
     /// Calls `deliver` with each whole line at the front of `data`, its body and its size with the delimiter, until
@@ -245,9 +256,9 @@ impl Framing for Lines {
     fn encode(&self, line: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         // Each ending apart, its delimiter a constant: one rule for all would cost thrice as much.
         match &self.ending {
-            Ending::Either if memchr(b'\n', line).is_none() => append(line, b"\r\n", out),
-            Ending::Lf if memchr(b'\n', line).is_none() => append(line, b"\n", out),
-            Ending::Crlf if self.first(line, 0).is_none() => append(line, b"\r\n", out),
+            Ending::Either if !has_line_feed(line) => append(line, b"\r\n", out),
+            Ending::Lf if !has_line_feed(line) => append(line, b"\n", out),
+            Ending::Crlf if !self.is_in(line) => append(line, b"\r\n", out),
             Ending::Custom(delimiter)
                 if self.first(line, 0).is_none() && !self.meets_delimiter(line) =>
             {
@@ -266,6 +277,11 @@ impl Lines {
             let size = scanned + offset + 1;
             self.body(&data[..size]).map(|body| (body, size))
         })
+    }
+
+    /// Whether a delimiter is in the line.
+    fn is_in(&self, line: &[u8]) -> bool {
+        self.first(line, 0).is_some()
     }
 
     /// What is looked for. The last byte, not the first: so that a delimiter cut in two by the network is found when
@@ -323,6 +339,48 @@ impl Lines {
             limit: self.max_length,
         }
     }
+}
+
+/// What is sent behind a line in which there is no LF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineEnd {
+    Lf,
+    Crlf,
+}
+
+impl LineEnd {
+    /// Appends a line with its delimiter; `false` if it needs a closer look.
+    #[inline]
+    pub(crate) fn encode(self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        if has_line_feed(line) {
+            return false;
+        }
+        out.reserve(line.len() + 2);
+        out.extend_from_slice(line);
+        match self {
+            Self::Lf => out.push(b'\n'),
+            Self::Crlf => out.extend_from_slice(b"\r\n"),
+        }
+        true
+    }
+}
+
+/// Whether there is an LF in the line. Short lines are frequent, and to call `memchr` costs more than to look at both ends,
+/// which overlap.
+#[inline]
+fn has_line_feed(line: &[u8]) -> bool {
+    match (line.first_chunk::<16>(), line.last_chunk::<16>()) {
+        (Some(first), Some(last)) if line.len() <= 32 => among(first) | among(last),
+        _ => memchr(b'\n', line).is_some(),
+    }
+}
+
+/// Without a branch, so that it becomes a few instructions for all of them.
+#[inline]
+fn among<const N: usize>(bytes: &[u8; N]) -> bool {
+    bytes
+        .iter()
+        .fold(false, |found, &byte| found | (byte == b'\n'))
 }
 
 #[inline]

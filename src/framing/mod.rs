@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::error::FrameError;
 
 pub(crate) use interned::{FramingKind, Framings};
-pub(crate) use lines::Stop;
+pub(crate) use lines::{LineEnd, Stop};
 pub use lines::{Lines, UnfinishedLine};
 
 /// Cuts inbound bytes into frames and wraps outbound ones.

@@ -85,13 +85,23 @@ pub(super) fn send_pieces(mut stream: &TcpStream, pieces: &[IoSlice<'_>]) -> io:
 }
 
 /// A handler of somebody else's may interrupt any call; that says nothing about the socket.
+#[inline]
 pub(super) fn retry_interrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
-    loop {
+    match call() {
+        Err(error) => retry(error, &mut call),
+        outcome => outcome,
+    }
+}
+
+#[cold]
+fn retry<T>(mut error: io::Error, call: &mut dyn FnMut() -> io::Result<T>) -> io::Result<T> {
+    while error.kind() == io::ErrorKind::Interrupted {
         match call() {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(next) => error = next,
             outcome => return outcome,
         }
     }
+    Err(error)
 }
 
 /// More pieces than `IOV_MAX` are an error to the system; fewer are only a short write.

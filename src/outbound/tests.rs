@@ -22,7 +22,7 @@ fn large(byte: u8) -> Bytes {
 fn small_writes_are_one_piece() {
     let mut outbound = Outbound::default();
     outbound.push(b"one ");
-    outbound.push_shared(Bytes::from_static(b"two "));
+    outbound.push_shared(&Bytes::from_static(b"two "));
     outbound.push(b"three");
     let mut slices = [IoSlice::new(&[]); 4];
     assert_eq!(outbound.pieces(&mut slices), 1);
@@ -35,7 +35,7 @@ fn a_large_chunk_is_sent_from_where_it_lies() {
     let (chunk, mut outbound) = (large(b'x'), Outbound::default());
     outbound.push(b"before");
     outbound.consume(3);
-    outbound.push_shared(chunk.clone());
+    outbound.push_shared(&chunk);
     outbound.push(b"after");
     let mut slices = [IoSlice::new(&[]); 4];
     assert_eq!(outbound.pieces(&mut slices), 3);
@@ -60,7 +60,7 @@ fn a_buffer_that_went_into_the_queue_comes_back() {
     let mut outbound = Outbound::default();
     outbound.return_tail(Vec::with_capacity(100));
     outbound.push(b"hello");
-    outbound.push_shared(large(0));
+    outbound.push_shared(&large(0));
     outbound.consume(5 + SHARED_FROM);
     assert_eq!(outbound.len(), 0);
     assert!(outbound.renew().capacity() >= 100);
@@ -163,7 +163,7 @@ proptest! {
                     model.push(None, data(size));
                 }
                 Step::Share(size) => {
-                    outbound.push_shared(Bytes::from(data(size)));
+                    outbound.push_shared(&Bytes::from(data(size)));
                     model.push(None, data(size));
                 }
                 Step::Latest(key, size) => {

@@ -109,6 +109,12 @@ impl<'d> Input<'d> {
         self.held.is_empty() && self.at == self.chunk.len()
     }
 
+    /// Nothing is left of it, and there is no buffer to give back.
+    #[inline]
+    pub(crate) fn is_over(&self) -> bool {
+        self.at == self.chunk.len() && self.held.bytes.capacity() == 0
+    }
+
     /// What is left of the chunk joins what is held.
     pub(crate) fn hold_rest(&mut self) {
         if self.at < self.chunk.len() {
@@ -160,8 +166,8 @@ pub(super) fn cut<P: Protocol + ?Sized>(
 ) {
     while let Some(mode) = transport.mode() {
         let step = match mode {
-            Mode::Raw => raw(protocol, transport, input, u64::MAX),
-            Mode::Counted(left) => raw(protocol, transport, input, left),
+            Mode::Raw => raw(protocol, transport, input, None),
+            Mode::Counted(left) => raw(protocol, transport, input, Some(left)),
             Mode::Frames(framing) => match &*framing {
                 FramingKind::Lines(lines) => cut_lines(protocol, transport, input, lines),
                 FramingKind::Other(framing) => cut_others(protocol, transport, input, &**framing),
@@ -174,25 +180,57 @@ pub(super) fn cut<P: Protocol + ?Sized>(
     }
 }
 
+/// Goes on after a call with all of a chunk, as it came; what is left of it then.
+#[cold]
+pub(crate) fn cut_after_raw<'d>(
+    protocol: &mut dyn Protocol,
+    transport: &mut Transport<'_>,
+    chunk: &'d [u8],
+) -> Input<'d> {
+    let mut input = Input::new(Held::default(), chunk);
+    if after_raw(protocol, transport, &mut input, chunk.len()) == Step::Again {
+        protocol.frames(transport, &mut input);
+    }
+    input
+}
+
 fn raw<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
     input: &mut Input<'_>,
-    left: u64,
+    left: Option<u64>,
 ) -> Step {
     if !input.held.is_empty() {
         // Given back before: it comes again together with the new bytes.
         input.hold_rest();
     }
     let data = input.data();
-    let size = data.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+    let mut size = data.len();
+    if let Some(left) = left {
+        size = size.min(usize::try_from(left).unwrap_or(usize::MAX));
+    }
     if size == 0 {
         return Step::Starved;
     }
-    transport.count_raw(size);
+    if left.is_some() {
+        transport.count_raw(size);
+    }
     protocol.data_received(transport, &data[..size]);
+    after_raw(protocol, transport, input, size)
+}
+
+/// What follows a call with `size` raw bytes.
+fn after_raw<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    input: &mut Input<'_>,
+    size: usize,
+) -> Step {
     let back = transport.take_unread(size);
     input.advance(size - back);
+    if input.is_empty() && !transport.is_halted() {
+        return Step::Starved;
+    }
     if back == 0 || transport.has_changed() || !transport.counts_as_raw_again(back) {
         return Step::Again;
     }
@@ -240,6 +278,12 @@ fn cut_lines<P: Protocol + ?Sized>(
     }
 }
 
+/// Calls with a frame where that is not what all depends on: so that in [`cut_lines`] it can be part of the loop.
+#[inline(never)]
+fn receive<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Transport<'_>, frame: &[u8]) {
+    protocol.frame_received(transport, frame);
+}
+
 /// A held line is completed up to its first delimiter only, never joined with the whole chunk.
 fn cut_held_line<P: Protocol + ?Sized>(
     protocol: &mut P,
@@ -249,7 +293,7 @@ fn cut_held_line<P: Protocol + ?Sized>(
 ) -> Step {
     match lines.next(input.held.rest(), input.held.scanned) {
         Found::Frame { body, size } => {
-            protocol.frame_received(transport, &input.held.rest()[body]);
+            receive(protocol, transport, &input.held.rest()[body]);
             let back = transport.take_unread_frame(size);
             input.held.advance(size - back);
             Step::Again
@@ -299,7 +343,7 @@ fn cut_others<P: Protocol + ?Sized>(
                 // It would not have been waited for, had it come in pieces.
                 return refuse_too_long(protocol, transport);
             }
-            protocol.frame_received(transport, &data[body]);
+            receive(protocol, transport, &data[body]);
             let back = transport.take_unread_frame(size);
             input.advance(size - back);
             Step::Again

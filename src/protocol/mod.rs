@@ -13,7 +13,7 @@ use crate::limits::Idle;
 use crate::transport::Transport;
 
 pub use frames::Input;
-pub(crate) use frames::{Held, Mode};
+pub(crate) use frames::{Held, Mode, cut_after_raw};
 
 /// One connection's behaviour: a struct of the user's own, one for each connection.
 ///
@@ -254,6 +254,7 @@ impl<L: LineReceiver> Protocol for L {
         self.raw_data_received(transport, data);
     }
 
+    #[inline]
     fn frame_received(&mut self, transport: &mut Transport<'_>, frame: &[u8]) {
         self.line_received(transport, frame);
     }

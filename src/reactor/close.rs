@@ -111,12 +111,16 @@ impl Reactor {
             return;
         };
         if connection.phase <= Phase::Open {
+            // With nothing to send it has ended when this turn does: no deadline is needed.
+            let owes = connection.out != NONE || connection.phase < Phase::Open;
             connection.phase = Phase::Draining;
-            let within = self.limits(id).close;
-            self.set_deadline(id, within);
             self.mark_dirty(id);
-            // What the peer still sends is read and dropped, for it may be waiting to send before it reads.
-            self.queue_ready(id);
+            if owes || self.frames_wait(id) {
+                let within = self.limits(id).close;
+                self.set_deadline(id, within);
+                // What the peer still sends is read and dropped, for it may be waiting to send before it reads.
+                self.queue_ready(id);
+            }
         }
     }
 
@@ -254,10 +258,11 @@ impl Reactor {
         let layers = std::mem::take(&mut rare.layers);
         let parting = rare.farewell.unwrap_or(Parting::At(Farewell::Reset));
         rare.frames.clear();
-        let unused = self.framings.release(framing);
-        self.discard(unused);
+        self.release_framing(framing);
         self.drop_guarded(protocol);
-        self.drop_guarded(layers);
+        if !layers.is_empty() {
+            self.drop_guarded(layers);
+        }
         match parting {
             Parting::At(farewell) => self.free(id, farewell),
             Parting::Linger => self.linger(id),
@@ -296,6 +301,9 @@ impl Reactor {
         };
         if let Some(socket) = connection.socket() {
             self.network.close(socket, farewell);
+        }
+        if let Some(rare) = connection.rare {
+            self.recycle(rare);
         }
         self.leave_settings(connection.settings);
         self.wake_listeners();

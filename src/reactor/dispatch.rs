@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{self, AssertUnwindSafe};
 
-use crate::connection::{Cutting, NONE, Phase};
+use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::Farewell;
 use crate::protocol::{Protocol, downcast};
@@ -61,46 +61,81 @@ impl Reactor {
         id: ConnectionId,
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
-        let result = self.dispatch_once(id, call);
-        while self
-            .connections
-            .get(id)
-            .is_some_and(|c| c.rare.as_ref().is_some_and(|rare| rare.unmade))
-        {
-            if let Some(rare) = self.rare(id) {
-                rare.unmade = false;
-            }
-            self.dispatch_once(id, |protocol, transport| {
-                protocol.connection_made(transport)
-            });
+        self.dispatch_with(id, None, call)
+    }
+
+    /// The same for a call that is given what was received: its first write may be sent as soon as it returns.
+    #[inline]
+    pub(super) fn dispatch_with<R>(
+        &mut self,
+        id: ConnectionId,
+        chunk: Option<&[u8]>,
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) -> Option<R> {
+        let result = self.dispatch_once(id, chunk, call);
+        if self.handed_over {
+            self.make_successors(id);
         }
         result
     }
 
+    /// Tells a protocol that has just taken over that its connection is made; and the one that takes over from that.
+    #[cold]
+    fn make_successors(&mut self, id: ConnectionId) {
+        while std::mem::take(&mut self.handed_over) {
+            self.dispatch_once(id, None, |protocol, transport| {
+                protocol.connection_made(transport)
+            });
+        }
+    }
+
+    #[inline]
     fn dispatch_once<R>(
         &mut self,
         id: ConnectionId,
+        chunk: Option<&[u8]>,
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
-        let mut protocol = self.connections.get_mut(id)?.protocol.take()?;
+        let connection = self.connections.get_mut(id)?;
+        let mut protocol = connection.protocol.take()?;
+        // Whatever could change that settles what was written before it.
+        let chunk = chunk.filter(|_| connection.sends_at_once());
+        let socket = connection.socket();
         self.current = Some(id);
         let begun = self.begin_call(Caller::Connection(id));
-        let mut transport = Transport::new(self, id);
+        let mut transport = Transport::new(self, id, chunk);
         let result = panic::catch_unwind(AssertUnwindSafe(|| call(&mut *protocol, &mut transport)));
-        transport.settle();
+        let written = transport.finish();
         self.current = None;
         self.put_back(id, protocol);
         self.end_call(Caller::Connection(id), begun);
+        let chunk = chunk.unwrap_or_default();
         match result {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                self.send_written(id, socket, written, chunk);
+                Some(value)
+            }
             Err(cause) => {
+                self.queue_written(id, written, chunk);
                 self.panicked(id, cause);
                 None
             }
         }
     }
 
+    #[inline]
     fn put_back(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
+        match self.connections.get_mut(id) {
+            Some(Connection {
+                rare: None,
+                protocol: vacancy @ None,
+                ..
+            }) => *vacancy = Some(protocol),
+            _ => self.put_back_or_hand_over(id, protocol),
+        }
+    }
+
+    fn put_back_or_hand_over(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         let Some(connection) = self.connections.get_mut(id) else {
             // Only if the callback put another reactor in this one's place.
             self.drop_guarded(protocol);
@@ -120,9 +155,7 @@ impl Reactor {
             return self.drop_guarded(successor);
         }
         self.hand_over(id, successor);
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.rare().unmade = true;
-        }
+        self.handed_over = true;
         self.drop_guarded(protocol);
         self.serve_held_soon(id);
     }
@@ -156,8 +189,7 @@ impl Reactor {
         let rare = connection.rare();
         rare.raw_left = 0;
         rare.protocol_serial = rare.protocol_serial.wrapping_add(1);
-        let unused = self.framings.release(framing);
-        self.discard(unused);
+        self.release_framing(framing);
         self.cancel_timers_of(id);
         self.drop_requests(id);
         self.pin_latest(id);

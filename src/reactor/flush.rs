@@ -10,6 +10,7 @@ use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, Network, SocketId, Time};
 use crate::outbound::Outbound;
 use crate::table::ConnectionId;
+use crate::transport::Written;
 
 use super::timed::Timed;
 use super::write::Unsent;
@@ -72,6 +73,11 @@ impl Reactor {
         if connection.phase >= Phase::Lost {
             return;
         }
+        // Nothing follows from it that all was sent.
+        let plain = connection.phase == Phase::Open
+            && connection.writing == Writing::Open
+            && connection.pressure == Pressure::Low
+            && connection.rare.is_none();
         let socket = connection
             .socket()
             .filter(|_| connection.phase > Phase::Connecting);
@@ -101,6 +107,9 @@ impl Reactor {
             match self.offer(id, place, socket) {
                 Offered::All => {
                     self.release_output(id);
+                    if plain {
+                        return;
+                    }
                     self.move_frames_down(id);
                 }
                 Offered::Blocked => {
@@ -161,22 +170,73 @@ impl Reactor {
         }
     }
 
-    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many were taken: an error
-    /// is left for the flush of the rest to meet.
+    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many are done with.
     pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> usize {
-        let socket = self
-            .connections
-            .get(id)
+        let connection = self.connections.get(id);
+        let socket = connection
             .filter(|connection| connection.sends_at_once())
             .and_then(|connection| connection.socket());
-        let Some(socket) = socket else { return 0 };
+        socket.map_or(0, |socket| self.write_at_once(id, socket, data))
+    }
+
+    #[inline]
+    fn write_at_once(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) -> usize {
         match self.network.write(socket, &[IoSlice::new(data)]) {
             Ok(size) => {
                 wire::sent(id, &self.connections, data, size);
                 self.counters.bytes_out += size as u64;
+                if self.watches.any() {
+                    self.note_activity(id, Idle::Writing);
+                }
                 size
             }
-            Err(_) => 0,
+            Err(error) => self.was_not_written(id, error, data),
+        }
+    }
+
+    #[cold]
+    fn was_not_written(&mut self, id: ConnectionId, error: std::io::Error, data: &[u8]) -> usize {
+        if let ErrorKind::WouldBlock | ErrorKind::Interrupted = error.kind() {
+            return 0;
+        }
+        self.counters.bytes_dropped += data.len() as u64;
+        self.write_failed(id, error.into());
+        data.len()
+    }
+
+    /// Sends what a callback wrote to its own connection: at once, from where it lies, unless somebody has written to others
+    /// in this turn. Then all wait, to go out in one piece each. What the system does not take is queued.
+    #[inline]
+    pub(super) fn send_written(
+        &mut self,
+        id: ConnectionId,
+        socket: Option<SocketId>,
+        written: Written,
+        chunk: &[u8],
+    ) {
+        let socket = socket.filter(|_| !self.crossed);
+        match written {
+            Written::Nothing => {}
+            Written::Part(part) => {
+                let data = &chunk[part];
+                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
+                if taken < data.len() {
+                    self.output(id).push(&data[taken..]);
+                }
+            }
+            Written::Buffer(buffer) => {
+                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
+                self.keep_output(id, buffer, taken);
+            }
+        }
+    }
+
+    /// Queues what a callback wrote to its own connection.
+    pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
+        match written {
+            Written::Nothing => {}
+            Written::Part(part) => self.output(id).push(&chunk[part]),
+            Written::Buffer(buffer) => self.keep_output(id, buffer, 0),
         }
     }
 

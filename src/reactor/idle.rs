@@ -41,6 +41,12 @@ struct Silence {
 }
 
 impl Watches {
+    /// Whether anybody has ever been watched.
+    #[inline]
+    pub(super) fn any(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     fn silence(&mut self, id: ConnectionId, which: Idle) -> Option<&mut Silence> {
         let watch = self.places.get_mut(id.place())?.as_mut()?;
         watch.side(which).as_mut()

@@ -9,7 +9,7 @@ use crate::framing::{Framing, FramingKind, Tail};
 use crate::layer::Kind;
 use crate::limits::{ALLOWANCE, Idle};
 use crate::network::Farewell;
-use crate::protocol::{Held, Input, Mode, Protocol, Refusal};
+use crate::protocol::{Held, Input, Mode, Protocol, Refusal, cut_after_raw};
 use crate::table::ConnectionId;
 
 use super::Reactor;
@@ -25,35 +25,62 @@ impl Reactor {
             .as_mut()
             .map(|rare| std::mem::take(&mut rare.held))
             .unwrap_or_default();
-        let mut input = Input::new(held, chunk);
-        let level = loop {
-            let Some(serial) = self
-                .connections
-                .get(id)
-                .map(|connection| connection.protocol_serial())
-            else {
-                return;
-            };
-            self.dispatch(id, |protocol, transport| {
+        self.deliver_input(id, Input::new(held, chunk));
+    }
+
+    /// Does the same for a connection whose input is not cut, and that has nothing rare, in a shorter way: it is called with
+    /// all there is, and the loop is gone into only if it then has something after that.
+    #[inline]
+    pub(super) fn deliver_raw(&mut self, id: ConnectionId, chunk: &[u8]) {
+        let mut rest = None;
+        self.dispatch_with(id, Some(chunk), |protocol, transport| {
+            protocol.data_received(transport, chunk);
+            if transport.is_halted() {
+                rest = Some(cut_after_raw(protocol, transport, chunk));
+            }
+        });
+        if let Some(rest) = rest
+            && let Some(rest) = self.keep_rest(id, 0, rest)
+        {
+            self.deliver_input(id, rest);
+        }
+    }
+
+    fn deliver_input(&mut self, id: ConnectionId, mut input: Input<'_>) {
+        let chunk = input.chunk;
+        while let Some(connection) = self.connections.get(id) {
+            let serial = connection.protocol_serial();
+            self.dispatch_with(id, Some(chunk), |protocol, transport| {
                 protocol.frames(transport, &mut input)
             });
-            let Some(connection) = self.connections.get_mut(id) else {
-                return;
-            };
-            if connection.phase != Phase::Open {
-                return self.pool.put(input.held.into_buffer());
+            match self.keep_rest(id, serial, input) {
+                Some(rest) => input = rest,
+                None => return,
             }
-            if let Some(level) = connection
-                .rare
-                .as_mut()
-                .and_then(|rare| rare.entering.take())
-            {
-                break Some(level);
-            }
-            if connection.protocol_serial() == serial || input.is_empty() {
-                break None;
-            }
-        };
+        }
+    }
+
+    /// Holds what the protocol `serial` has left of its input. If another one has taken the connection over, that is to get
+    /// it: it is given back.
+    fn keep_rest<'d>(
+        &mut self,
+        id: ConnectionId,
+        serial: u32,
+        input: Input<'d>,
+    ) -> Option<Input<'d>> {
+        let connection = self.connections.get_mut(id)?;
+        if connection.phase != Phase::Open {
+            self.pool.put(input.held.into_buffer());
+            return None;
+        }
+        if connection.rare.is_none() && input.is_over() {
+            return None;
+        }
+        let rare = connection.rare.as_mut();
+        let level = rare.and_then(|rare| rare.entering.take());
+        if level.is_none() && connection.protocol_serial() != serial && !input.is_empty() {
+            return Some(input);
+        }
         let held = self.rest_of(input);
         match level {
             // What follows the byte at which a layer was put in belongs to the layer.
@@ -61,6 +88,7 @@ impl Reactor {
             None => self.hold(id, held),
         }
         self.tidy(id);
+        None
     }
 
     fn rest_of(&mut self, mut input: Input<'_>) -> Held {
@@ -286,8 +314,7 @@ impl Reactor {
         let place = self.framings.intern(framing);
         if let Some(connection) = self.connections.get_mut(id) {
             let old = std::mem::replace(&mut connection.framing, place);
-            let unused = self.framings.release(old);
-            self.discard(unused);
+            self.release_framing(old);
         }
         self.set_cutting(id, Cutting::Frames, 0);
     }

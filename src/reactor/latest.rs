@@ -101,7 +101,7 @@ impl Reactor {
         rare.is_some_and(|rare| rare.frames.push_latest(latest, frame))
     }
 
-    fn has_layers(&self, id: ConnectionId) -> bool {
+    pub(super) fn has_layers(&self, id: ConnectionId) -> bool {
         let connection = self.connections.get(id);
         connection.is_some_and(|connection| connection.has_layers())
     }
@@ -175,7 +175,7 @@ impl Reactor {
             (Of::Latest(latest), Waiting::Encoded(bytes)) if !self.has_layers(id) => {
                 self.output(id).push_latest(latest, bytes);
             }
-            (_, Waiting::Encoded(bytes)) => self.write_encoded(id, bytes),
+            (_, Waiting::Encoded(bytes)) => self.write_encoded(id, &bytes),
             (_, Waiting::Message(bytes)) => self.send_message(id, &bytes),
         }
     }

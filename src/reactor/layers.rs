@@ -18,16 +18,14 @@ use super::{Call, Reactor};
 
 impl Reactor {
     pub(super) fn climb_or_deliver(&mut self, id: ConnectionId, data: &[u8]) {
-        self.enter_layer(id);
-        if self
-            .connections
-            .get(id)
-            .is_some_and(|connection| connection.has_layers())
-        {
-            self.climb(id, 0, data);
-        } else {
-            self.deliver(id, data);
+        let connection = self.connections.get(id);
+        if connection.is_some_and(|connection| connection.rare.is_some()) {
+            self.enter_layer(id);
+            if self.has_layers(id) {
+                return self.climb(id, 0, data);
+            }
         }
+        self.deliver(id, data);
     }
 
     /// Bytes enter the stack at layer `level`; what comes out on top is delivered.

@@ -124,6 +124,8 @@ pub struct Reactor {
     up: Up,
     /// Whose callback is under way.
     current: Option<ConnectionId>,
+    /// Its protocol has just been replaced by another, which is to be told `connection_made`.
+    handed_over: bool,
     /// In this turn: how many connections spoke, whether one wrote to another, and who spoke last.
     spoken: u32,
     crossed: bool,
@@ -213,6 +215,7 @@ impl Reactor {
             scratch: Scratch::default(),
             up: Up::default(),
             current: None,
+            handed_over: false,
             spoken: 0,
             crossed: false,
             speaker: None,

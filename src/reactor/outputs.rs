@@ -103,7 +103,7 @@ mod tests {
         let mut outputs = Outputs::default();
         let place = outputs.begin(Vec::new(), Time::START);
         for _ in 0..1000 {
-            outputs[place].queue.push_shared(vec![0; 5000].into());
+            outputs[place].queue.push_shared(&vec![0; 5000].into());
         }
         outputs.end(place);
         assert!(outputs.begin(Vec::new(), Time::START) == place);

@@ -3,7 +3,7 @@
 
 use std::io::ErrorKind;
 
-use crate::connection::{Connection, Phase, Reading, Writing};
+use crate::connection::{Connection, NONE, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
 use crate::inspector::RarePath;
 use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
@@ -15,33 +15,38 @@ use super::{Reactor, wire};
 impl Reactor {
     /// Serves a connection that the network says is ready.
     pub(super) fn serve(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
-        let phase = self.connections.get(id).map(|connection| connection.phase);
-        if phase == Some(Phase::Connecting)
-            && (readiness.writable || readiness.failed || readiness.ended)
-        {
-            self.finish_connect(id);
-        }
-        // The edge that tells of the connection may also tell of its first input, and of nothing twice.
-        let Some(connection) = self
-            .connections
-            .get_mut(id)
-            .filter(|connection| connection.phase > Phase::Connecting)
-        else {
+        let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
+        if connection.phase == Phase::Connecting {
+            return self.serve_connecting(id, readiness, buffer);
+        }
         if readiness.ended {
             connection.hinted = true;
         }
-        let unread = connection.phase == Phase::Open
-            && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
+        let open = connection.phase == Phase::Open;
+        let unread = open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
+        if readiness.writable && connection.out != NONE {
+            self.unblock(id);
+        }
         if readiness.failed && unread {
             self.notice_failure(id);
         }
-        if readiness.writable {
-            self.unblock(id);
+        match readiness.readable || readiness.ended || readiness.failed {
+            true if open => self.read_fairly(id, buffer),
+            true => self.read(id, buffer),
+            false => {}
         }
-        if readiness.readable || readiness.ended || readiness.failed {
-            self.read(id, buffer);
+    }
+
+    /// The edge that tells of the connection may also tell of its first input, and of nothing twice.
+    fn serve_connecting(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
+        if readiness.writable || readiness.failed || readiness.ended {
+            self.finish_connect(id);
+        }
+        let connection = self.connections.get(id);
+        if connection.is_some_and(|connection| connection.phase > Phase::Connecting) {
+            self.serve(id, readiness, buffer);
         }
     }
 
@@ -90,6 +95,7 @@ impl Reactor {
     }
 
     /// The connection and its socket, if it wants to be read now.
+    #[inline]
     pub(super) fn wants_read(&self, id: ConnectionId) -> Option<(SocketId, &Connection)> {
         let connection = self.connections.get(id)?;
         let wants = connection.reading == Reading::Open
@@ -106,6 +112,7 @@ impl Reactor {
         let mut budget = READ_BUDGET;
         while let Some((socket, connection)) = self.wants_read(id) {
             let (hinted, watched) = (connection.hinted, connection.watched);
+            let (raw, broken) = (connection.is_raw(), connection.writing == Writing::Broken);
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 return self.queue_ready(id);
             }
@@ -116,11 +123,11 @@ impl Reactor {
             };
             let (size, drained) = match outcome {
                 Ok(Received::Filled { size, drained }) => {
-                    self.received(id, &buffer[..size]);
+                    self.received(id, &buffer[..size], raw);
                     (size, drained)
                 }
                 Ok(Received::Lent { data, drained }) => {
-                    self.received(id, &data);
+                    self.received(id, &data, raw);
                     (data.len(), drained)
                 }
                 Ok(Received::Ended) => {
@@ -135,7 +142,10 @@ impl Reactor {
                 self.note_activity(id, Idle::Reading);
             }
             if drained && !hinted {
-                break;
+                if broken {
+                    break;
+                }
+                return;
             }
             budget = budget.saturating_sub(size);
         }
@@ -153,14 +163,19 @@ impl Reactor {
         }
     }
 
-    fn received(&mut self, id: ConnectionId, data: &[u8]) {
+    #[inline]
+    fn received(&mut self, id: ConnectionId, data: &[u8], raw: bool) {
         wire::received(id, &self.connections, data);
         self.counters.bytes_in += data.len() as u64;
         if self.speaker != Some(id) {
             self.speaker = Some(id);
             self.spoken += 1;
         }
-        self.climb_or_deliver(id, data);
+        if raw {
+            self.deliver_raw(id, data);
+        } else {
+            self.climb_or_deliver(id, data);
+        }
     }
 
     /// Reads what nobody will hear: the peer may be waiting to send it before it reads our last bytes.

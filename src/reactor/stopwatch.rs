@@ -46,7 +46,8 @@ pub(super) struct Stopwatch {
     begun: Option<Time>,
     /// When the last turn ended.
     ended: Time,
-    /// Who was called first in this turn, and of how many in all, several calls in a row being one.
+    /// Who was called first in this turn, and of how many in all, several calls in a row being one; not counted beyond those
+    /// that are named.
     callers: [Option<Caller>; NAMED],
     called: usize,
     last: Option<Caller>,
@@ -83,6 +84,13 @@ impl Stopwatch {
     #[inline]
     fn note(&mut self, caller: Caller) {
         self.calls = self.calls.wrapping_add(1);
+        // Of many nobody is named.
+        if self.called <= NAMED {
+            self.note_caller(caller);
+        }
+    }
+
+    fn note_caller(&mut self, caller: Caller) {
         if self.last == Some(caller) {
             return;
         }

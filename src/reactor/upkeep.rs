@@ -73,6 +73,16 @@ impl Reactor {
         }
     }
 
+    /// Keeps the box of a connection that is over for the next, if nothing but its end is in it.
+    pub(super) fn recycle(&mut self, mut rare: Box<Rare>) {
+        (rare.reason, rare.farewell) = (None, None);
+        (rare.lingered, rare.protocol_serial) = (0, 0);
+        if rare.is_idle() && self.rares.len() < SPARE_RARES {
+            self.pool.put(std::mem::take(&mut rare.held).into_buffer());
+            self.rares.push(rare);
+        }
+    }
+
     /// The connection's rare things, made from a spare box if there is one.
     pub(crate) fn rare(&mut self, id: ConnectionId) -> Option<&mut Rare> {
         let connection = self.connections.get_mut(id)?;
@@ -90,6 +100,13 @@ impl Reactor {
             self.pool.put(held.into_buffer());
         } else if let Some(rare) = self.rare(id) {
             rare.held = held;
+        }
+    }
+
+    /// One user less of a framing, which may be a user's object.
+    pub(super) fn release_framing(&mut self, place: u32) {
+        if let Some(unused) = self.framings.release(place) {
+            self.discard(unused);
         }
     }
 

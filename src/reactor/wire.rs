@@ -6,13 +6,19 @@ use crate::table::{ConnectionId, Table};
 /// How many bytes of each piece are shown.
 const SHOWN: usize = 64;
 
+#[inline]
 pub(super) fn received(id: ConnectionId, table: &Table, data: &[u8]) {
-    line(id, table, "<-", data, data.len());
+    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+        line(id, table, "<-", data, data.len());
+    }
 }
 
 /// `size` bytes were taken, of which `data` is the beginning.
+#[inline]
 pub(super) fn sent(id: ConnectionId, table: &Table, data: &[u8], size: usize) {
-    line(id, table, "->", &data[..data.len().min(size)], size);
+    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+        line(id, table, "->", &data[..data.len().min(size)], size);
+    }
 }
 
 pub(super) fn event(id: ConnectionId, table: &Table, what: std::fmt::Arguments<'_>) {
@@ -21,12 +27,11 @@ pub(super) fn event(id: ConnectionId, table: &Table, what: std::fmt::Arguments<'
     }
 }
 
+#[cold]
 fn line(id: ConnectionId, table: &Table, arrow: &str, data: &[u8], size: usize) {
-    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
-        let shown = data[..data.len().min(SHOWN)].escape_ascii();
-        let more = if size > SHOWN { "…" } else { "" };
-        log::trace!(target: "ropewalk::wire", "{id} {} {arrow} {}B \"{shown}{more}\"", peer(id, table), size);
-    }
+    let shown = data[..data.len().min(SHOWN)].escape_ascii();
+    let more = if size > SHOWN { "…" } else { "" };
+    log::trace!(target: "ropewalk::wire", "{id} {} {arrow} {}B \"{shown}{more}\"", peer(id, table), size);
 }
 
 fn peer(id: ConnectionId, table: &Table) -> String {

@@ -144,7 +144,7 @@ impl Reactor {
         {
             self.write_through_layers(id, &data);
         } else {
-            self.output(id).push_shared(data);
+            self.output(id).push_shared(&data);
         }
     }
 
@@ -200,13 +200,9 @@ impl Reactor {
     }
 
     /// Queues bytes that are in their envelope already.
-    pub(crate) fn write_encoded(&mut self, id: ConnectionId, data: Bytes) {
-        if self
-            .connections
-            .get(id)
-            .is_some_and(|connection| connection.has_layers())
-        {
-            self.write_through_layers(id, &data);
+    pub(crate) fn write_encoded(&mut self, id: ConnectionId, data: &Bytes) {
+        if self.has_layers(id) {
+            self.write_through_layers(id, data);
         } else {
             self.output(id).push_shared(data);
         }
@@ -291,8 +287,18 @@ impl Reactor {
 
     /// The connection's output, which will be flushed in this turn.
     pub(super) fn output(&mut self, id: ConnectionId) -> &mut Outbound {
-        self.mark_dirty(id);
-        let place = self.output_place(id);
+        let connection = self
+            .connections
+            .get_mut(id)
+            .expect("only a connection that admits a write has an output");
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(id);
+        }
+        let place = match connection.out {
+            NONE => self.output_place(id),
+            place => place,
+        };
         &mut self.outs[place].queue
     }
 
@@ -311,13 +317,9 @@ impl Reactor {
         connection.out
     }
 
-    /// Lends the output to a callback, with the framing to encode by. `None` if a write has to take the longer way: layers
-    /// are in between, or it may not be queued.
-    #[inline]
-    pub(crate) fn lend_output(
-        &mut self,
-        id: ConnectionId,
-    ) -> Option<(Vec<u8>, Option<Rc<FramingKind>>)> {
+    /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
+    /// queued.
+    pub(crate) fn lend_output(&mut self, id: ConnectionId) -> Option<Vec<u8>> {
         let connection = self.connections.get(id)?;
         if !connection.takes_writes() || connection.has_layers() {
             return None;
@@ -327,9 +329,29 @@ impl Reactor {
         {
             return None;
         }
-        let framing = self.framings.at(connection.framing);
         let place = self.output_place(id);
-        Some((self.outs[place].queue.lend_tail(), framing))
+        Some(self.outs[place].queue.lend_tail())
+    }
+
+    /// A buffer for an output that the connection does not know of yet.
+    pub(crate) fn spare_buffer(&mut self) -> Vec<u8> {
+        if self.takes(RarePath::EmptyPool) {
+            return Vec::new();
+        }
+        self.pool.take()
+    }
+
+    /// Takes an output over that was begun in a callback, and of which `sent` bytes are sent.
+    pub(crate) fn keep_output(&mut self, id: ConnectionId, out: Vec<u8>, sent: usize) {
+        let now = self.now;
+        match self.connections.get_mut(id) {
+            Some(connection) if connection.out == NONE && sent < out.len() => {
+                connection.out = self.outs.begin(out, now);
+                self.outs[connection.out].queue.consume(sent);
+                self.mark_dirty(id);
+            }
+            _ => self.pool.put(out),
+        }
     }
 
     /// Takes the output back, which held `before` bytes when it was lent.

@@ -47,6 +47,7 @@ mod remote;
 mod repeating;
 mod replacing;
 mod replacing_in_groups;
+mod replying;
 mod requesting;
 mod stopping;
 mod timers;

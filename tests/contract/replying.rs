@@ -1,0 +1,134 @@
+//! What a callback writes of the very bytes it was given: it is sent from where it lies, and nobody can tell.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use ropewalk::Transport;
+use ropewalk::sim::Call;
+
+use crate::known::text;
+use crate::spy::{Log, Spy};
+use crate::world::{World, contract};
+
+contract! { everywhere:
+    parts_of_the_input_keep_their_order_among_other_writes,
+    what_is_written_of_the_input_and_given_back_comes_again,
+    a_reply_that_is_taken_in_small_pieces_arrives_whole,
+}
+
+contract! { bare:
+    a_part_of_the_input_is_unsent_until_the_callback_returns,
+}
+
+contract! { simulated_bare:
+    a_reply_that_can_not_be_written_tells_why,
+}
+
+type Written = Rc<RefCell<Vec<u8>>>;
+
+/// Four pieces, some of them of the input, by doors that differ with `n`.
+fn reply(transport: &mut Transport<'_>, data: &[u8], n: usize, written: &Written) {
+    let id = transport.id();
+    let half = &data[data.len() / 2..];
+    for (k, piece) in [data, half, b"+", &data[..1]].into_iter().enumerate() {
+        match (n / (k + 1)) % 5 {
+            0 => transport.write(piece),
+            1 => transport.reactor().write(id, piece),
+            2 => transport.write_shared(Bytes::copy_from_slice(piece)),
+            3 => transport.send(piece),
+            _ => {
+                transport.set_raw();
+                transport.write(piece);
+            }
+        }
+        written.borrow_mut().extend_from_slice(piece);
+    }
+}
+
+fn parts_of_the_input_keep_their_order_among_other_writes(world: &World) {
+    let written = Written::default();
+    let replied = Rc::clone(&written);
+    let listener = world.serve(move |_| {
+        let written = Rc::clone(&replied);
+        let mut n = 0;
+        Spy::new(&Log::default()).data(move |transport, data| {
+            n += 1;
+            reply(transport, data, n, &written);
+        })
+    });
+    let peer = world.peer(&listener);
+    for _ in 0..60 {
+        peer.send_bytes("0123456789");
+        world.settle();
+    }
+    let written = written.borrow().clone();
+    peer.expect_bytes(written);
+}
+
+fn what_is_written_of_the_input_and_given_back_comes_again(world: &World) {
+    let heard = Written::default();
+    let data = Rc::clone(&heard);
+    let listener = world.serve(move |_| {
+        let mut first = true;
+        Spy::new(&Log::default())
+            .collecting(&data)
+            .data(move |transport, data| {
+                transport.write(data);
+                if std::mem::take(&mut first) {
+                    transport.unread(1);
+                    transport.set_raw();
+                }
+            })
+    });
+    let peer = world.peer(&listener);
+    peer.send_bytes("ab");
+    world.settle();
+    let heard = heard.borrow().clone();
+    assert!(heard == b"abb" || heard == b"aab", "{heard:?}");
+    peer.expect_bytes(heard);
+}
+
+fn a_reply_that_is_taken_in_small_pieces_arrives_whole(world: &World) {
+    let listener = world.serve(|_| Spy::new(&Log::default()).echo());
+    let peer = world.peer(&listener);
+    peer.stops_reading().send_bytes(text(200_000));
+    world.settle();
+    peer.reads_again().expect_bytes(text(200_000));
+}
+
+fn a_part_of_the_input_is_unsent_until_the_callback_returns(world: &World) {
+    let log = Log::default();
+    let noted = log.clone();
+    let listener = world.serve(move |_| {
+        let log = noted.clone();
+        Spy::new(&noted).data(move |transport, data| {
+            transport.write(&data[..3]);
+            log.note(format!("unsent {}", transport.unsent()));
+        })
+    });
+    let peer = world.peer(&listener);
+    peer.send_bytes("abcdef").expect_bytes("abc");
+    assert!(log.has("unsent 3"), "{log:?}");
+}
+
+/// The system tells an error once: whoever meets it has to keep it.
+fn a_reply_that_can_not_be_written_tells_why(world: &World) {
+    const EHOSTUNREACH: i32 = 113;
+    let simulation = world
+        .simulated()
+        .expect("only a simulation is told to fail");
+    let log = Log::default();
+    let ours = log.clone();
+    let listener = world.serve(move |_| Spy::new(&ours).echo());
+    let peer = world.peer(&listener);
+    world.run_until("it is made", || log.has("made"));
+    simulation.fail_next("server", Call::Write, &[EHOSTUNREACH]);
+    peer.send_bytes("hello");
+    world.run_until("the loss is told", || log.count("lost") == 1);
+    let last = log.lines().pop().unwrap_or_default();
+    assert!(
+        last.contains("unreachable") || last.contains("113"),
+        "{last}"
+    );
+}
