@@ -45,6 +45,7 @@ fn the_first_signal_stops_in_order_and_the_second_at_once(world: &World) {
     let peer = world.peer(&listener);
     world.run_until("it is made", || log.has("made"));
     let sim = world.simulated().expect("this is played in simulation");
+    world.on(|reactor| reactor.set_stop_deadline(None));
     sim.signal(SERVER, Signal::Terminate);
     world.run_until("the stop is told", || log.has("stopping"));
     world.settle();
@@ -63,7 +64,13 @@ fn stopped_by_signals(spy: fn(Spy) -> Spy) -> (Report, Log, Result<usize, ErrorK
     let log = Log::default();
     let (ours, caller) = (log.clone(), Rc::new(Cell::new(None)));
     let calls = Rc::clone(&caller);
+    let gave_up = log.clone();
     let report = ropewalk::run(move |reactor| {
+        reactor.set_stop_deadline(None);
+        reactor.call_later(PATIENCE, move |reactor| {
+            gave_up.note("no signal stops it");
+            reactor.stop_now();
+        });
         let listener = reactor
             .listen("tcp:0")
             .serve(move |_| spy(Spy::new(&ours).made(|_| raise(SIGTERM).expect("it is raised"))))?;
