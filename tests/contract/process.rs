@@ -163,21 +163,45 @@ fn a_write_to_a_peer_that_is_gone_raises_no_signal(_: &World) {
     }
 }
 
-/// A thousand signals a second to this thread, and whether one has come.
-fn storm() -> (Timer, Arc<AtomicBool>) {
-    let hit = Arc::new(AtomicBool::new(false));
-    flag::register(SIGALRM, Arc::clone(&hit)).expect("a handler can be set");
-    let event = SigEvent::new(SigevNotify::SigevThreadId {
-        signal: Number::SIGALRM,
-        thread_id: nix::unistd::gettid().as_raw(),
-        si_value: 0,
-    });
-    let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).expect("a timer");
-    let often = Expiration::Interval(Duration::from_millis(1).into());
-    timer
-        .set(often, TimerSetTimeFlags::empty())
-        .expect("it is set");
-    (timer, hit)
+/// A thousand signals a second to this thread, and what they do to one wait after another. Clones are the same storm.
+#[derive(Clone, Default)]
+struct Storm {
+    hit: Arc<AtomicBool>,
+    waits: Rc<Cell<u32>>,
+    early: Rc<Cell<u32>>,
+    /// Waits during which a signal came.
+    hits: Rc<Cell<u32>>,
+}
+
+impl Storm {
+    /// It lasts as long as the timer.
+    fn begin(&self) -> Timer {
+        flag::register(SIGALRM, Arc::clone(&self.hit)).expect("a handler can be set");
+        let event = SigEvent::new(SigevNotify::SigevThreadId {
+            signal: Number::SIGALRM,
+            thread_id: nix::unistd::gettid().as_raw(),
+            si_value: 0,
+        });
+        let mut timer = Timer::new(ClockId::CLOCK_MONOTONIC, event).expect("a timer");
+        let often = Expiration::Interval(Duration::from_millis(1).into());
+        timer
+            .set(often, TimerSetTimeFlags::empty())
+            .expect("it is set");
+        timer
+    }
+
+    fn wait_again(self, reactor: &mut Reactor) {
+        let wait = Duration::from_micros(1500 + u64::from(self.waits.get() % 7) * 400);
+        let due = reactor.now() + wait;
+        reactor.call_later(wait, move |reactor| {
+            let hit = self.hit.swap(false, Ordering::Relaxed);
+            self.waits.set(self.waits.get() + 1);
+            self.hits.set(self.hits.get() + u32::from(hit));
+            let early = u32::from(reactor.now() < due);
+            self.early.set(self.early.get() + early);
+            self.wait_again(reactor);
+        });
+    }
 }
 
 fn a_storm_of_signals_loses_nothing_and_makes_no_timer_early(_: &World) {
@@ -194,7 +218,8 @@ fn a_storm_of_signals_loses_nothing_and_makes_no_timer_early(_: &World) {
         .serve(|_| Spy::new(&Log::default()).echo())
         .expect("a free port");
     let address = socket_address(listener.address());
-    let (storm, hit) = storm();
+    let storm = Storm::default();
+    let timer = storm.begin();
     let client = thread::spawn(move || {
         let mut stream = TcpStream::connect(address).expect("it listens");
         let mut said = Vec::new();
@@ -206,11 +231,9 @@ fn a_storm_of_signals_loses_nothing_and_makes_no_timer_early(_: &World) {
             assert!(heard == said);
         }
     });
-    let (waits, early, hits) = <(Rc<Cell<u32>>, Rc<Cell<u32>>, Rc<Cell<u32>>)>::default();
-    let counted = (Rc::clone(&waits), Rc::clone(&early), Rc::clone(&hits));
-    wait_again(&mut reactor, counted, hit);
+    storm.clone().wait_again(&mut reactor);
     let mut stepper = Stepper::new(reactor);
-    while waits.get() < WAITS || !client.is_finished() {
+    while storm.waits.get() < WAITS || !client.is_finished() {
         let timeout = stepper.timeout();
         assert!(
             stepper
@@ -218,26 +241,11 @@ fn a_storm_of_signals_loses_nothing_and_makes_no_timer_early(_: &World) {
                 .expect("an interrupted wait is no error")
         );
     }
-    drop(storm);
+    drop(timer);
     client.join().expect("it was answered");
-    assert_eq!(early.get(), 0);
-    assert!(hits.get() > WAITS / 2, "only {} signals", hits.get());
-}
-
-/// Waits a little again and again, and counts how often it did, was too early, and had met the storm.
-fn wait_again(
-    reactor: &mut Reactor,
-    (waits, early, hits): (Rc<Cell<u32>>, Rc<Cell<u32>>, Rc<Cell<u32>>),
-    hit: Arc<AtomicBool>,
-) {
-    let wait = Duration::from_micros(1500 + u64::from(waits.get() % 7) * 400);
-    let due = reactor.now() + wait;
-    reactor.call_later(wait, move |reactor| {
-        waits.set(waits.get() + 1);
-        early.set(early.get() + u32::from(reactor.now() < due));
-        hits.set(hits.get() + u32::from(hit.swap(false, Ordering::Relaxed)));
-        wait_again(reactor, (waits, early, hits), hit);
-    });
+    assert_eq!(storm.early.get(), 0);
+    let hits = storm.hits.get();
+    assert!(hits > WAITS / 2, "only {hits} signals");
 }
 
 fn listed(program: &str, arguments: &[&str]) -> String {
