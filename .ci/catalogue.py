@@ -2,6 +2,8 @@
 
 A line of a rules file is `key | rule | tests` or `key | rule | not here: reason`. A test of the contract suite is named
 `module::function`, without its worlds; one elsewhere `target:path`, where target is `lib` or a file of tests/.
+
+The specification itself, a sentence a line, is `cargo test --test contract -- --list`.
 """
 
 import pathlib
@@ -9,9 +11,11 @@ import re
 import subprocess
 import sys
 
-GROUPS = "ARWCHTMSX"
 RULES = pathlib.Path("tests/contract/rules")
 CATALOGUE = pathlib.Path("../shared/reference/failures.md")
+# No fewer than these are in it; if fewer are found its form has changed, or the reading of it is wrong.
+SCENARIOS = 136
+GROUPS = set("ARWCHTXPUNDLFMS")
 
 
 def tests_there_are():
@@ -37,6 +41,27 @@ def is_there(name, found):
     if separator and not path.startswith(":"):
         return path in found.get(target, ())
     return any(test == name or test.startswith(name + "::") for test in found["contract"])
+
+
+def scenarios():
+    """The keys of the catalogue's section 2: rows of tables `| A1 | ..`, and running text `N1 .. · N2 ..`, bold or not."""
+    section = re.search(r"^## 2\..*?(?=^## |\Z)", CATALOGUE.read_text(), re.M | re.S)
+    if not section:
+        return []
+    rows = re.findall(r"^\|\s*\**([A-Z]\d+)\**\s*\|", section[0], re.M)
+    text = [line for line in section[0].splitlines() if not line.startswith("|")]
+    items = re.findall(r"(?:^|·)[ \t]*\**([A-Z]\d+)\**[ \t]", "\n".join(text), re.M)
+    return rows + items
+
+
+def missing(rules):
+    """What the catalogue has and no rules file."""
+    keys = scenarios()
+    wrong = [f"{key} of the catalogue is in no file of {RULES}" for key in keys if key not in rules]
+    wrong += [f"{key} stands twice in the catalogue" for key in sorted(set(keys)) if keys.count(key) > 1]
+    if len(keys) < SCENARIOS or {key[0] for key in keys} < GROUPS:
+        wrong.append(f"only {len(keys)} scenarios were found in {CATALOGUE}: has its form changed?")
+    return wrong
 
 
 def main():
@@ -65,13 +90,12 @@ def main():
                 if not is_there(test, found):
                     wrong.append(f"{where}: {key}: there is no test {test}")
     if CATALOGUE.exists():
-        rows = re.findall(rf"^\| ([{GROUPS}]\d+) \|", CATALOGUE.read_text(), re.M)
-        wrong += [f"{key} of the catalogue is in no file of {RULES}" for key in rows if key not in rules]
-        if len(rows) < 70:
-            wrong.append(f"{CATALOGUE} has only {len(rows)} rows of these groups: has its form changed?")
+        wrong += missing(rules)
     for line in wrong:
         print(line)
-    print(f"{len(rules)} rules, {tested} kept by tests, {len(rules) - tested} with a reason; {len(wrong)} mistakes")
+    bodies = {re.sub(r"::(on_real_sockets|in_simulation|under_a_layer)$", "", test) for test in found["contract"]}
+    print(f"{len(rules)} rules, {tested} kept by tests, {len(rules) - tested} with a reason; {len(bodies)} behaviours in the "
+          f"contract, {len(bodies - used)} of them beyond these rules; {len(wrong)} mistakes")
     sys.exit(1 if wrong else 0)
 
 

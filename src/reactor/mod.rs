@@ -75,7 +75,9 @@ pub(crate) use write::{LeftOver, encode};
 
 /// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
 ///
-/// It belongs to one thread. Several may live in one process, each on its own; there is no global one.
+/// It belongs to one thread. Several may live in one process, each on its own; there is no global one. And it belongs to the
+/// process that made it: after a `fork` without `exec` the child must not touch it, for both would share one selector. A
+/// program that is started inherits none of its descriptors.
 ///
 /// ```
 /// # use ropewalk::{Protocol, Reactor, Transport};

@@ -8,7 +8,7 @@ const MARK: &str = "ROPEWALK_TEST_ALONE";
 /// Runs a test once more in a process of its own, after the shell's `prelude`, unless this is that process already.
 /// `true` if it is.
 pub(crate) fn alone(test: &str, prelude: &str) -> bool {
-    if std::env::var_os(MARK).is_some() {
+    if is_alone() {
         return true;
     }
     let program = std::env::current_exe().expect("a test runs from a file");
@@ -28,4 +28,9 @@ pub(crate) fn alone(test: &str, prelude: &str) -> bool {
         String::from_utf8_lossy(&output.stderr)
     );
     false
+}
+
+/// Whether this process was started for one test.
+pub(crate) fn is_alone() -> bool {
+    std::env::var_os(MARK).is_some()
 }

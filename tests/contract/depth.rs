@@ -13,6 +13,7 @@ contract! { everywhere:
     writes_between_two_connections_go_back_and_forth_without_end,
     a_posted_call_posts_the_next_without_end,
     a_pause_undone_in_the_same_callback_does_not_nest,
+    lines_and_raw_bytes_take_turns_without_end,
     a_hook_tries_again_what_fails_at_once_without_end,
     a_protocol_hands_over_at_each_byte_without_end,
 }
@@ -105,6 +106,31 @@ fn a_pause_undone_in_the_same_callback_does_not_nest(world: &World) {
     let peer = world.peer(&listener);
     peer.send_bytes("\n".repeat(lines as usize));
     world.run_until("all lines are heard", || heard.get() == lines);
+}
+
+fn lines_and_raw_bytes_take_turns_without_end(world: &World) {
+    let most = deep(world);
+    let (heard, raw) = <(Rc<Cell<u32>>, Rc<Cell<u32>>)>::default();
+    let (lines, bytes) = (Rc::clone(&heard), Rc::clone(&raw));
+    let listener = world.serve(move |_| {
+        let (lines, bytes) = (Rc::clone(&lines), Rc::clone(&bytes));
+        Spy::new(&Log::default())
+            .made(|transport| transport.set_framing(Lines::lf()))
+            .data(move |transport, data| match data {
+                b"line" => {
+                    lines.set(lines.get() + 1);
+                    transport.expect_raw(1);
+                }
+                raw => {
+                    assert_eq!(raw, b"!");
+                    bytes.set(bytes.get() + 1);
+                }
+            })
+    });
+    let peer = world.peer(&listener);
+    peer.send_bytes("line\n!".repeat(most as usize));
+    world.run_until("all is heard", || raw.get() == most);
+    assert_eq!(heard.get(), most);
 }
 
 fn try_to_connect(reactor: &mut Reactor, left: u32, log: Log) {

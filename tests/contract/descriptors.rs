@@ -1,18 +1,21 @@
 //! Descriptors come back, however a connection ends. In a process of its own, for others open some too.
 
 use std::io::Write;
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use ropewalk::{Limits, Lost};
+use ropewalk::{Connect, Limits, Lost};
 use socket2::SockRef;
 
 use crate::alone::alone;
+use crate::calling::{Odd, Story};
 use crate::spy::{Log, Spy};
+use crate::strict::panics_are_meant;
 use crate::world::{World, contract};
 
 contract! { real:
     every_descriptor_comes_back_however_its_connection_ends,
+    every_descriptor_comes_back_however_a_call_ends,
 }
 
 const ROUNDS: usize = 500;
@@ -30,6 +33,7 @@ fn every_descriptor_comes_back_however_its_connection_ends(world: &World) {
     if !alone(name, "true") {
         return;
     }
+    panics_are_meant();
     let log = Log::default();
     let ours = log.clone();
     let limits = Limits::default().close(world.short());
@@ -85,4 +89,56 @@ fn every_descriptor_comes_back_however_its_connection_ends(world: &World) {
     assert_eq!(log.count("timed out"), ROUNDS / 100);
     assert_eq!(log.count("aborted"), ROUNDS);
     assert_eq!(log.count("the protocol panicked"), ROUNDS);
+}
+
+fn soon(connect: Connect<'_>) -> Connect<'_> {
+    connect.timeout(Duration::from_millis(1))
+}
+
+/// From an address that no machine has.
+fn elsewhere(connect: Connect<'_>) -> Connect<'_> {
+    connect.bind(SocketAddr::from(([192, 0, 2, 1], 0)))
+}
+
+fn every_descriptor_comes_back_however_a_call_ends(world: &World) {
+    let name = "descriptors::every_descriptor_comes_back_however_a_call_ends::on_real_sockets";
+    if !alone(name, "true") {
+        return;
+    }
+    let listener = world.serve(|_| Spy::new(&Log::default()));
+    let (refuses, silent) = (Odd::refuses(world), Odd::is_silent(world));
+    let call = |endpoint: &str, set: fn(Connect<'_>) -> Connect<'_>| {
+        let story = Story::default();
+        let id = world.on(|reactor| {
+            story.begin_with(set(reactor.connect(endpoint)), |transport| {
+                transport.abort_connection();
+            })
+        });
+        (story, id)
+    };
+    let name = format!("tcp:localhost:{}", listener.address().port().unwrap_or(0));
+    let mut before = None;
+    for _ in 0..ROUNDS {
+        let mut calls = vec![
+            call(&format!("tcp:{}", listener.address()), |connect| connect),
+            call(&name, |connect| connect),
+            call(&refuses.endpoint(), |connect| connect),
+            call(&refuses.endpoint(), elsewhere),
+            call(&silent.endpoint(), soon),
+        ];
+        let given_up = call(&silent.endpoint(), |connect| connect);
+        world.on(|reactor| reactor.abort_connection(given_up.1));
+        calls.push(given_up);
+        world.run_until("all are over", || calls.iter().all(|call| call.0.is_over()));
+        world.run_until_all_are_gone();
+        // After the first round there are the threads that look names up, and what they need.
+        let before = *before.get_or_insert_with(descriptors);
+        assert_eq!(descriptors(), before);
+    }
+    let counters = world.on(|reactor| reactor.counters().clone());
+    let rounds = ROUNDS as u64;
+    assert_eq!(
+        (counters.connected, counters.connects_failed),
+        (2 * rounds, 4 * rounds)
+    );
 }

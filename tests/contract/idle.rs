@@ -152,6 +152,11 @@ fn what_has_arrived_in_time_is_heard_first(world: &World) {
 }
 
 fn half_a_frame_is_no_silence(world: &World) {
+    while !half_a_frame_came_in_time(world) {}
+}
+
+/// `false` if the machine stood still for so long that it was a silence.
+fn half_a_frame_came_in_time(world: &World) -> bool {
     let log = Log::default();
     let ours = log.clone();
     let limits = Limits::default().idle(Idle::Reading, world.short());
@@ -160,12 +165,16 @@ fn half_a_frame_is_no_silence(world: &World) {
     });
     let peer = world.peer(&listener);
     world.run_until("it is made", || log.count("made") == 1);
-    let begin = world.now();
+    let (begin, mut longest) = (world.now(), Duration::ZERO);
     while world.now() - begin < world.short() * 3 {
+        let before = world.now();
         peer.send_bytes(".");
         world.run_for(SOON);
+        longest = longest.max(world.now() - before);
     }
-    assert_eq!(log.lines(), ["made"]);
+    let in_time = longest < world.short() / 2;
+    assert!(!in_time || log.lines() == ["made"], "{:?}", log.lines());
+    in_time
 }
 
 fn a_heartbeat_is_sent_when_nothing_else_was(world: &World) {

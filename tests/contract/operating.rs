@@ -184,15 +184,13 @@ fn a_slow_callback_is_warned_of_by_name(world: &World) {
     let lines = warnings(|| {
         peer.send("work").expect("done");
     });
-    assert_eq!(count(&lines, "slow: a callback of"), 1, "{lines:?}");
-    let line = lines
+    // A machine that is busy may make others slow too.
+    let name = known.id().to_string();
+    let named = |line: &&String| line.contains(&name) && line.contains("Spy");
+    let slow = lines
         .iter()
-        .find(|line| line.contains("slow"))
-        .expect("it is there");
-    assert!(
-        line.contains(&known.id().to_string()) && line.contains("Spy"),
-        "{line}"
-    );
+        .find(|line| line.contains("slow: a callback of"));
+    assert!(slow.as_ref().is_some_and(named), "{lines:?}");
     let now = counters(world);
     assert!(now.turns_slow >= 1 && now.turn_longest >= Duration::from_millis(20));
 }

@@ -295,6 +295,8 @@ fn who_does_not_read_keeps_the_other_from_being_read(world: &World) {
         let (from, to, there) = (&pipe.ends[from], &pipe.ends[to], to);
         to.stops_reading();
         from.send_bytes(text(ALL));
+        // A machine that is busy takes its time.
+        world.run_until("it is held back", || pipe.unsent(world)[there] >= LOW);
         world.settle();
         let before = world.on(|reactor| reactor.counters().bytes_in);
         let unsent = pipe.unsent(world);

@@ -8,6 +8,7 @@ use ropewalk::sim::Call;
 use ropewalk::{Fault, Limits, Lines, Lost, Transport};
 
 use crate::spy::{Log, Spy};
+use crate::strict::panics_are_meant;
 use crate::world::{Peer, SERVER, World, contract};
 
 contract! { everywhere:
@@ -185,6 +186,7 @@ fn a_stop_that_does_not_wait_is_told(world: &World) {
 
 /// What happens after the cause is a consequence.
 fn the_first_reason_stands(world: &World) {
+    panics_are_meant();
     let log = Log::default();
     let ours = log.clone();
     let listener = world.serve(move |_| {

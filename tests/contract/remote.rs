@@ -25,7 +25,7 @@ contract! { everywhere:
 const MOST: usize = 65_536;
 
 fn posts_are_called_in_their_order(world: &World) {
-    let (log, remote) = (Log::default(), world.on(Reactor::remote));
+    let remote = world.on(Reactor::remote);
     let called = Arc::new(AtomicUsize::new(0));
     // More than a turn makes.
     for number in 0..3000 {
@@ -38,7 +38,6 @@ fn posts_are_called_in_their_order(world: &World) {
     }
     world.run_until("all were called", || called.load(Ordering::Relaxed) == 3000);
     assert_eq!(world.on(|reactor| reactor.counters().panics), 0);
-    assert_eq!(log.lines(), [""; 0]);
 }
 
 /// Another type than the spy's.
@@ -160,20 +159,26 @@ fn a_post_to_a_reactor_that_has_stopped_is_refused_and_dropped(world: &World) {
 #[test]
 fn no_post_of_many_threads_is_slept_on() {
     const THREADS: usize = 4;
-    const POSTS: usize = 15_000;
+    const POSTS: usize = 250_000;
     /// Only a lost wake-up sleeps for as long: another post comes within microseconds.
     const LONG: Duration = Duration::from_secs(20);
     let mut reactor = Reactor::new().expect("the system has a selector");
     let (remote, called) = (reactor.remote(), Arc::new(AtomicUsize::new(0)));
     let post_all = |remote: Remote, called: Arc<AtomicUsize>| {
         move || {
-            for _ in 0..POSTS {
-                let called = Arc::clone(&called);
-                let post = remote.post(move |_| {
-                    called.fetch_add(1, Ordering::Relaxed);
-                });
-                assert_eq!(post, Ok(()), "there is room for all");
-                thread::yield_now();
+            for number in 0..POSTS {
+                let post = || {
+                    let called = Arc::clone(&called);
+                    remote.post(move |_| {
+                        called.fetch_add(1, Ordering::Relaxed);
+                    })
+                };
+                while post() == Err(RemoteError::Full) {
+                    thread::yield_now();
+                }
+                if number % 16 == 0 {
+                    thread::yield_now();
+                }
             }
         }
     };

@@ -11,6 +11,7 @@ use ropewalk::{Address, Connect, Limits, Listener, Protocol, Reactor, Result, Ti
 use crate::peer::{End, Waiting};
 pub(crate) use crate::peer::{Peer, PeerListener};
 use crate::real::Real;
+use crate::strict::strictly;
 use crate::toy::Toy;
 
 /// How long something may take before a test is called failed. It is not a measurement.
@@ -32,62 +33,64 @@ pub(crate) enum Ground {
 macro_rules! contract {
     (everywhere: $($body:ident),* $(,)?) => { $(
         mod $body {
-            #[test] fn on_real_sockets() { crate::world::on_real_sockets(super::$body); }
-            #[test] fn in_simulation() { crate::world::in_simulation(super::$body); }
-            #[test] fn under_a_layer() { crate::world::under_a_layer(super::$body); }
+            #[test] fn on_real_sockets() { crate::world::on_real_sockets(module_path!(), super::$body); }
+            #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
+            #[test] fn under_a_layer() { crate::world::under_a_layer(module_path!(), super::$body); }
         }
     )* };
     (bare: $($body:ident),* $(,)?) => { $(
         mod $body {
-            #[test] fn on_real_sockets() { crate::world::on_real_sockets(super::$body); }
-            #[test] fn in_simulation() { crate::world::in_simulation(super::$body); }
+            #[test] fn on_real_sockets() { crate::world::on_real_sockets(module_path!(), super::$body); }
+            #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
         }
     )* };
     (simulated: $($body:ident),* $(,)?) => { $(
         mod $body {
-            #[test] fn in_simulation() { crate::world::in_simulation(super::$body); }
-            #[test] fn under_a_layer() { crate::world::under_a_layer(super::$body); }
+            #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
+            #[test] fn under_a_layer() { crate::world::under_a_layer(module_path!(), super::$body); }
         }
     )* };
     (simulated_bare: $($body:ident),* $(,)?) => { $(
         mod $body {
-            #[test] fn in_simulation() { crate::world::in_simulation(super::$body); }
+            #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
         }
     )* };
     (real: $($body:ident),* $(,)?) => { $(
         mod $body {
-            #[test] fn on_real_sockets() { crate::world::on_real_sockets(super::$body); }
+            #[test] fn on_real_sockets() { crate::world::on_real_sockets(module_path!(), super::$body); }
         }
     )* };
 }
 pub(crate) use contract;
 
-pub(crate) fn on_real_sockets(body: fn(&World)) {
+pub(crate) fn on_real_sockets(test: &str, body: fn(&World)) {
     let world = World {
         ground: Ground::Real(Rc::new(Real::new())),
         layered: false,
     };
-    body(&world);
+    strictly(test, || body(&world));
 }
 
 /// Once as it should be, then with all that a right program may not notice.
-pub(crate) fn in_simulation(body: fn(&World)) {
-    play(body, false);
+pub(crate) fn in_simulation(test: &str, body: fn(&World)) {
+    play(test, body, false);
 }
 
-pub(crate) fn under_a_layer(body: fn(&World)) {
-    play(body, true);
+pub(crate) fn under_a_layer(test: &str, body: fn(&World)) {
+    play(test, body, true);
 }
 
-fn play(body: fn(&World), layered: bool) {
+fn play(test: &str, body: fn(&World), layered: bool) {
     let scenario = |world: &sim::World| {
         body(&World {
             ground: Ground::Simulated(world.clone()),
             layered,
         });
     };
-    sim::sweep(0..1, Faults::None, scenario);
-    sim::sweep(1..24, Faults::Unnoticeable, scenario);
+    strictly(test, || {
+        sim::sweep(0..1, Faults::None, scenario);
+        sim::sweep(1..24, Faults::Unnoticeable, scenario);
+    });
 }
 
 /// The one host whose reactor is looked at.

@@ -1,4 +1,4 @@
-//! What is written: all of it, in order, once; and what becomes of it when the connection ends.
+//! What is written: all of it, in order, once, and then the end. What comes too late is in `writing_in_vain`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ropewalk::sim::{Call, Faults};
-use ropewalk::{ConnectionId, Limits, Reactor, Transport};
+use ropewalk::{Limits, Transport};
 
 use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
@@ -14,10 +14,6 @@ use crate::world::{World, contract};
 
 contract! { everywhere:
     all_arrives_in_order_however_little_is_taken_at_a_time,
-    writes_after_a_close_go_nowhere_and_are_counted,
-    writes_after_an_abort_go_nowhere_and_are_counted,
-    writes_after_our_end_go_nowhere_and_are_counted,
-    writes_in_the_loss_and_after_it_go_nowhere_and_are_counted,
     closing_sends_all_that_was_written_and_then_the_end,
     closing_has_a_deadline_for_a_peer_that_does_not_read,
     what_was_written_before_a_stop_is_sent,
@@ -66,17 +62,6 @@ fn write_all(transport: &mut Transport<'_>, mut data: &[u8]) {
         }
     }
 }
-
-/// Five writes, none of which may arrive.
-fn write_in_vain(reactor: &mut Reactor, id: ConnectionId) {
-    reactor.write(id, "in vain");
-    reactor.write_shared(id, Bytes::from_static(b"in vain"));
-    reactor.send(id, "in vain");
-    assert_eq!(reactor.try_send(id, "in vain"), Ok(()));
-    reactor.write(id, vec![b'x'; 10_000]);
-}
-
-const IN_VAIN: u64 = 5;
 
 fn stale_writes(world: &World) -> u64 {
     world.on(|reactor| reactor.counters().stale_writes)
@@ -146,90 +131,6 @@ fn small_writes_of_a_turn_leave_together(world: &World) {
         assert_eq!(peer.received(), "word ".len() * 10);
     }
     peer.expect_bytes("word ".repeat(10));
-}
-
-fn writes_after_a_close_go_nowhere_and_are_counted(world: &World) {
-    let listener = world.serve(|_| {
-        Spy::new(&Log::default()).made(|transport| {
-            transport.write("goodbye");
-            transport.lose_connection();
-            transport.write("in vain");
-            let id = transport.id();
-            write_in_vain(transport.reactor(), id);
-        })
-    });
-    assert_eq!(world.peer(&listener).read_until_eof(), b"goodbye");
-    assert_eq!(stale_writes(world), IN_VAIN + 1);
-}
-
-fn writes_after_an_abort_go_nowhere_and_are_counted(world: &World) {
-    let log = Log::default();
-    let ours = log.clone();
-    let listener = world.serve(move |_| {
-        Spy::new(&ours).data(|transport, _| {
-            transport.abort_connection();
-            transport.write("in vain");
-            let id = transport.id();
-            write_in_vain(transport.reactor(), id);
-        })
-    });
-    let peer = world.peer(&listener);
-    peer.send("go away").expect_reset();
-    assert_eq!(peer.received(), 0);
-    assert_eq!(log.without_data(), ["made", "lost aborted"]);
-    assert_eq!(stale_writes(world), IN_VAIN + 1);
-}
-
-fn writes_after_our_end_go_nowhere_and_are_counted(world: &World) {
-    let (log, known) = (Log::default(), Known::default());
-    let (ours, id) = (log.clone(), known.clone());
-    let listener = world.serve(move |_| {
-        let id = id.clone();
-        Spy::new(&ours).made(move |transport| {
-            id.note(transport);
-            transport.write("that was all");
-            transport.lose_write_connection();
-            transport.write("in vain");
-        })
-    });
-    let peer = world.peer(&listener);
-    assert_eq!(peer.read_until_eof(), b"that was all");
-    world.on(|reactor| write_in_vain(reactor, known.id()));
-    peer.send("I go on");
-    world.run_until("it is heard", || log.count("data ") > 0);
-    peer.half_closes();
-    world.run_until("the loss is told", || log.count("lost") == 1);
-    assert_eq!(
-        log.without_data(),
-        ["made", "eof", "lost done, ended by us"]
-    );
-    assert_eq!(stale_writes(world), IN_VAIN + 1);
-}
-
-fn writes_in_the_loss_and_after_it_go_nowhere_and_are_counted(world: &World) {
-    let (log, known) = (Log::default(), Known::default());
-    let (ours, id) = (log.clone(), known.clone());
-    let listener = world.serve(move |_| {
-        let id = id.clone();
-        Spy::new(&ours)
-            .made(move |transport| id.note(transport))
-            .lost(|transport, _| transport.write("in vain"))
-    });
-    let first = world.peer(&listener);
-    first.half_closes();
-    world.run_until("the loss is told", || log.count("lost") == 1);
-    let gone = known.id();
-    first.expect_eof();
-    // The next one may stand in the same place of every table.
-    let second = world.peer(&listener);
-    world.run_until("it is made", || known.count() == 2);
-    world.on(|reactor| {
-        write_in_vain(reactor, gone);
-        assert_eq!(reactor.unsent(gone), None);
-    });
-    world.settle();
-    assert_eq!(second.received(), 0);
-    assert_eq!(stale_writes(world), IN_VAIN + 1);
 }
 
 fn closing_sends_all_that_was_written_and_then_the_end(world: &World) {

@@ -1,0 +1,169 @@
+//! The machine's network, counting what it is asked for. Owns the counts; changes nothing.
+
+use std::cell::Cell;
+use std::io::{self, IoSlice};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use ropewalk::network::{
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Received,
+    SocketId, Token, Wake,
+};
+use ropewalk::{Address, NameError, Reactor, Time};
+
+/// How often each was asked for. Clones count together.
+#[derive(Clone, Default)]
+pub(crate) struct Calls {
+    pub(crate) polls: Rc<Cell<usize>>,
+    pub(crate) reads: Rc<Cell<usize>>,
+    pub(crate) writes: Rc<Cell<usize>>,
+    wakes: Arc<AtomicUsize>,
+}
+
+impl Calls {
+    /// A reactor on real sockets whose calls are counted here.
+    pub(crate) fn reactor(&self) -> Reactor {
+        let network = OsNetwork::new().expect("the system has a selector");
+        Reactor::on(Box::new(Counted {
+            network,
+            calls: self.clone(),
+        }))
+    }
+
+    pub(crate) fn wakes(&self) -> usize {
+        self.wakes.load(Ordering::SeqCst)
+    }
+}
+
+struct Counted {
+    network: OsNetwork,
+    calls: Calls,
+}
+
+struct CountedWaker {
+    waker: Arc<dyn Wake>,
+    wakes: Arc<AtomicUsize>,
+}
+
+impl Wake for CountedWaker {
+    fn wake(&self) {
+        self.wakes.fetch_add(1, Ordering::SeqCst);
+        self.waker.wake();
+    }
+}
+
+fn one_more(calls: &Cell<usize>) {
+    calls.set(calls.get() + 1);
+}
+
+impl Network for Counted {
+    fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
+        one_more(&self.calls.polls);
+        self.network.poll(timeout, batch)
+    }
+
+    fn now(&mut self) -> Time {
+        self.network.now()
+    }
+
+    fn wall_clock(&mut self) -> SystemTime {
+        self.network.wall_clock()
+    }
+
+    fn random(&mut self) -> u64 {
+        self.network.random()
+    }
+
+    fn listen(
+        &mut self,
+        address: &Address,
+        options: &ListenOptions,
+        token: Token,
+    ) -> io::Result<(SocketId, Address)> {
+        self.network.listen(address, options, token)
+    }
+
+    fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
+        self.network.accept(listener)
+    }
+
+    fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
+        self.network.refuse(listener)
+    }
+
+    fn register(&mut self, socket: SocketId, token: Token) -> io::Result<()> {
+        self.network.register(socket, token)
+    }
+
+    fn connect(
+        &mut self,
+        address: &Address,
+        options: &ConnectOptions,
+        token: Token,
+    ) -> io::Result<SocketId> {
+        self.network.connect(address, options, token)
+    }
+
+    fn finish_connect(&mut self, socket: SocketId) -> io::Result<bool> {
+        self.network.finish_connect(socket)
+    }
+
+    fn read(&mut self, socket: SocketId, buffer: &mut [u8]) -> io::Result<Received> {
+        one_more(&self.calls.reads);
+        self.network.read(socket, buffer)
+    }
+
+    fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        one_more(&self.calls.writes);
+        self.network.write(socket, pieces)
+    }
+
+    fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
+        self.network.shutdown_write(socket)
+    }
+
+    fn take_error(&mut self, socket: SocketId) -> Option<io::Error> {
+        self.network.take_error(socket)
+    }
+
+    fn local_address(&self, socket: SocketId) -> io::Result<Address> {
+        self.network.local_address(socket)
+    }
+
+    fn close(&mut self, socket: SocketId, farewell: Farewell) {
+        self.network.close(socket, farewell);
+    }
+
+    fn socket_options(&self, socket: SocketId) -> Option<socket2::SockRef<'_>> {
+        self.network.socket_options(socket)
+    }
+
+    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
+        self.network.look_up(lookup, host)
+    }
+
+    fn cancel_look_up(&mut self, lookup: LookupId) {
+        self.network.cancel_look_up(lookup);
+    }
+
+    fn service_port(&mut self, service: &str) -> Option<u16> {
+        self.network.service_port(service)
+    }
+
+    fn watch_signals(&mut self) -> io::Result<()> {
+        self.network.watch_signals()
+    }
+
+    fn waker(&self) -> Arc<dyn Wake> {
+        Arc::new(CountedWaker {
+            waker: self.network.waker(),
+            wakes: Arc::clone(&self.calls.wakes),
+        })
+    }
+
+    fn descriptor_limit(&self) -> Option<usize> {
+        self.network.descriptor_limit()
+    }
+}
