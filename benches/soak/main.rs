@@ -101,7 +101,10 @@ fn run(connections: usize) -> ExitCode {
     }
     println!("in {:.1?}", begin.elapsed());
     report::ways(clients.tally());
-    println!("{:>11} had been reset when the server made them", last.of("gone"));
+    println!(
+        "{:>11} had been reset when the server made them",
+        last.of("gone")
+    );
     let faults = report::faults(&first, &last, clients.tally());
     if faults.is_empty() {
         server.end();
