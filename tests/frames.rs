@@ -195,3 +195,19 @@ fn a_framing_that_loses_its_place_is_no_fault_of_the_protocol() {
         );
     }
 }
+
+#[test]
+fn what_follows_a_frame_does_not_count_as_held_for_it() {
+    let limits = Limits::default().held(8);
+    let mut wire = testing::wiring().limits(limits).connect(Receiver);
+    wire.receives("ab").receives("c\ndef\nghi\njkl\n");
+    assert_eq!(
+        wire.callbacks()[1..],
+        [
+            "frame \"abc\"",
+            "frame \"def\"",
+            "frame \"ghi\"",
+            "frame \"jkl\""
+        ]
+    );
+}

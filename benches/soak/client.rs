@@ -108,10 +108,9 @@ impl Client {
         if rest.is_empty() {
             return;
         }
-        match net::send(&self.socket, rest, SendFlags::NOSIGNAL) {
-            Ok(size) => self.said += size,
-            // Whatever it is, it is met in reading as well.
-            Err(_) => {}
+        // An error is met in reading as well.
+        if let Ok(size) = net::send(&self.socket, rest, SendFlags::NOSIGNAL) {
+            self.said += size;
         }
     }
 

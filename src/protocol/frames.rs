@@ -301,8 +301,8 @@ fn cut_others<P: Protocol + ?Sized>(
         }
         Found::Broken(error) => {
             let most = transport.held_limit();
-            // In small pieces it would have been shown no more than this.
-            if data.len() > most && !is_broken(framing, &data[..=most], scanned) {
+            // In small pieces it would have been shown no more than may be held.
+            if data.len() > most && !is_broken(framing, &data[..most], scanned) {
                 return refuse_too_long(protocol, transport);
             }
             refuse(protocol, transport, input, &error)
@@ -315,11 +315,11 @@ fn cut_others<P: Protocol + ?Sized>(
                 input.hold_rest();
                 input.held.scanned = scanned;
             }
-            match refuse_beyond_limit(protocol, transport, input) {
-                Some(step) => step,
-                None if news => Step::Again,
-                None => Step::Starved,
+            if news {
+                // What was held may be a whole frame now, however much follows it.
+                return Step::Again;
             }
+            refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
         }
     }
 }

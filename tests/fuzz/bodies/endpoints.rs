@@ -7,8 +7,8 @@ use ropewalk::{ClientEndpoint, EndpointError, ServerEndpoint};
 
 use super::within;
 
-/// Pieces of a description, its copy in the error, and what was expected: so many times its length, and as much besides.
-const EACH: usize = 16;
+/// Each byte may be a piece of its own, with its text and its place; besides there is an error, with what was expected.
+const EACH: usize = 256;
 const BESIDES: usize = 4096;
 
 pub(crate) fn play(input: &[u8]) {
