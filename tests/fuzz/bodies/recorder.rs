@@ -58,11 +58,11 @@ struct Recorder<F> {
     told: Rc<RefCell<Vec<Told>>>,
 }
 
-/// For each byte: what is held of it and written down, and twice, for a callback may come with every byte and is put into
-/// words. Measured are at most a third of it.
-const EACH: usize = 2048;
-/// A reactor, a connection, lists.
-const BESIDES: usize = 1024 * 1024;
+/// For each byte: it may be a frame of its own, which is written down here and in words in the wire's own record, and may
+/// be given back three times. Twice what was measured at most.
+const EACH: usize = 256;
+/// A reactor with its read buffer, a connection, lists: a quarter more than was measured.
+const BESIDES: usize = 400 * 1024;
 
 /// Plays a protocol over a framing, with another one that it may change to, up to the end of the stream in these pieces.
 pub(crate) fn record<F: Framing + Clone>(
