@@ -15,7 +15,12 @@ pub(crate) struct Client {
     number: usize,
     said: usize,
     heard: usize,
+    /// What it has said to a server that has ended.
+    more: u32,
 }
+
+/// Words that a server that has ended may take until it is gone: one every ten milliseconds.
+const MOST_WORDS: u32 = 2000;
 
 /// How far a client is after something has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +48,7 @@ impl Client {
             number,
             said: 0,
             heard: 0,
+            more: 0,
         }
     }
 
@@ -98,7 +104,12 @@ impl Client {
     }
 
     /// Says one word more to a server that has ended; whether it is still heard.
-    pub(crate) fn says_more(&self) -> bool {
+    ///
+    /// # Panics
+    /// If it is heard without end.
+    pub(crate) fn says_more(&mut self) -> bool {
+        self.more += 1;
+        assert!(self.more < MOST_WORDS, "{self} is not let go of");
         net::send(&self.socket, b"?", SendFlags::NOSIGNAL).is_ok()
     }
 

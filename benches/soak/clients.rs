@@ -188,12 +188,12 @@ impl Clients {
             && due <= machine::now()
         {
             self.staying.pop_front();
-            match &self.places[place] {
-                Some(client) if client.says_more() => {
-                    // Out of order by a few milliseconds, which nobody minds.
-                    self.staying.push_back((due + SPEAKS_AGAIN, place));
-                }
-                _ => self.leave(place),
+            let heard = self.places[place].as_mut().is_some_and(Client::says_more);
+            if heard {
+                // Out of order by a few milliseconds, which nobody minds.
+                self.staying.push_back((due + SPEAKS_AGAIN, place));
+            } else {
+                self.leave(place);
             }
         }
     }
