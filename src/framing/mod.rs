@@ -89,6 +89,14 @@ pub trait Framing: 'static {
     fn encode(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError>;
 }
 
+/// What is told of a framing that finds frames where no bytes are.
+pub(crate) const OUT_OF_PLACE: FrameError = FrameError::Malformed("the framing lost its place");
+
+/// Whether a frame's content, as its framing says, is within its `size` bytes.
+pub(crate) fn lies_within(body: &Range<usize>, size: usize) -> bool {
+    body.start <= body.end && body.end <= size
+}
+
 /// What is at the front of the bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use super::{Protocol, Refusal};
 use crate::error::{FrameError, Lost};
-use crate::framing::{Found, Framing, FramingKind, Lines, Stop};
+use crate::framing::{Found, Framing, FramingKind, Lines, OUT_OF_PLACE, Stop, lies_within};
 use crate::transport::Transport;
 
 /// Bytes that were received and not yet delivered: an unfinished frame, or what came after a pause.
@@ -331,13 +331,8 @@ fn cut_others<P: Protocol + ?Sized>(
     match framing.next(data, scanned) {
         Found::Frame { body, size } => {
             // A framing that says a frame takes no bytes, or more than there are, would hold the loop for ever.
-            if size == 0 || size > data.len() || body.end > size {
-                return refuse(
-                    protocol,
-                    transport,
-                    input,
-                    &FrameError::Malformed("the framing lost its place"),
-                );
+            if size == 0 || size > data.len() || !lies_within(&body, size) {
+                return refuse(protocol, transport, input, &OUT_OF_PLACE);
             }
             if size > transport.held_limit() {
                 // It would not have been waited for, had it come in pieces.
@@ -348,7 +343,14 @@ fn cut_others<P: Protocol + ?Sized>(
             input.advance(size - back);
             Step::Again
         }
-        Found::Broken(error) => refuse(protocol, transport, input, &error),
+        Found::Broken(error) => {
+            let most = transport.held_limit();
+            // In small pieces it would have been shown no more than may be held.
+            if data.len() > most && !is_broken(framing, &data[..most], scanned) {
+                return refuse_too_long(protocol, transport);
+            }
+            refuse(protocol, transport, input, &error)
+        }
         Found::More { scanned } => {
             let news = input.at < input.chunk.len() && !input.held.is_empty();
             if input.held.is_empty() {
@@ -357,13 +359,20 @@ fn cut_others<P: Protocol + ?Sized>(
                 input.hold_rest();
                 input.held.scanned = scanned;
             }
-            match refuse_beyond_limit(protocol, transport, input) {
-                Some(step) => step,
-                None if news => Step::Again,
-                None => Step::Starved,
+            if news {
+                // What was held may be a whole frame now, however much follows it.
+                return Step::Again;
             }
+            refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
         }
     }
+}
+
+fn is_broken(framing: &dyn Framing, data: &[u8], scanned: usize) -> bool {
+    matches!(
+        framing.next(data, scanned.min(data.len())),
+        Found::Broken(_)
+    )
 }
 
 fn refuse_beyond_limit<P: Protocol + ?Sized>(

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::connection::{Cutting, NONE, Pauses, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
-use crate::framing::{Framing, FramingKind, Tail};
+use crate::framing::{Framing, FramingKind, OUT_OF_PLACE, Tail, lies_within};
 use crate::layer::Kind;
 use crate::limits::{ALLOWANCE, Idle};
 use crate::network::Farewell;
@@ -210,6 +210,9 @@ impl Reactor {
         let mut back = 0;
         if let Some(framing) = framing {
             match self.guarded_for(id, || framing.at_eof(held.rest())) {
+                Some(Tail::Frame(body)) if !lies_within(&body, held.rest().len()) => {
+                    self.refuse_last_frame(id, OUT_OF_PLACE);
+                }
                 Some(Tail::Frame(body)) => back = self.deliver_last_frame(id, held.rest(), body),
                 Some(Tail::Dropped) | None => {}
                 Some(Tail::Truncated) => self.drain(id, Some(Lost::Truncated)),

@@ -1,0 +1,24 @@
+//! What the fuzzer's targets do with an input: the functions that `cargo test` plays with the corpus. Owns none of it.
+
+#[path = "../../tests/fuzz/bodies/mod.rs"]
+mod bodies;
+
+/// See `tests/fuzz/bodies/endpoints.rs`.
+pub fn endpoints(input: &[u8]) {
+    bodies::endpoints::play(input);
+}
+
+/// See `tests/fuzz/bodies/lines.rs`.
+pub fn lines(input: &[u8]) {
+    bodies::lines::play(input);
+}
+
+/// See `tests/fuzz/bodies/lying.rs`.
+pub fn lying(input: &[u8]) {
+    bodies::lying::play(input);
+}
+
+/// See `tests/fuzz/bodies/prefixed.rs`.
+pub fn prefixed(input: &[u8]) {
+    bodies::prefixed::play(input);
+}
