@@ -1,0 +1,1 @@
+//! Facts about the kernel: scenarios with what they are known to do.

@@ -1,0 +1,125 @@
+//! A scenario in simulation. Owns the worlds that it is played in, from the tamest on; does not compare.
+
+use std::time::Duration;
+
+use ropewalk::Reactor;
+use ropewalk::sim::{Faults, World};
+
+use crate::kernel::PASSES;
+use crate::outcome::Outcome;
+use crate::play::{Ground, play};
+use crate::puppet::{Puppet, Record, limits};
+use crate::scenario::{End, Scenario};
+
+/// Worlds without faults, that differ in what a kernel may choose: windows, and whether a segment arrives at once.
+const TAME: u64 = 8;
+/// How many worlds there are.
+pub(crate) const WORLDS: u64 = 160;
+
+const PORT: u16 = 7;
+
+/// Plays a scenario in the `nth` world.
+pub(crate) fn play_in(nth: u64, scenario: &Scenario) -> Outcome {
+    let ground = Simulated::new(nth, scenario);
+    play(&ground, scenario)
+}
+
+/// What happened in the `nth` world.
+pub(crate) fn trace_in(nth: u64, scenario: &Scenario) -> Vec<String> {
+    let ground = Simulated::new(nth, scenario);
+    play(&ground, scenario);
+    ground.world.trace()
+}
+
+struct Simulated {
+    world: World,
+    client: Record,
+    server: Record,
+}
+
+impl Simulated {
+    fn new(nth: u64, scenario: &Scenario) -> Self {
+        let faults = if nth < TAME {
+            Faults::None
+        } else {
+            Faults::Unnoticeable
+        };
+        let world = World::new(nth, faults);
+        world.set_window([32, 8, 128, 1024][nth as usize % 4] * 1024);
+        if nth / 4 % 2 == 0 {
+            world.set_latency(Duration::ZERO);
+        }
+        let ground = Self {
+            world,
+            client: Record::default(),
+            server: Record::default(),
+        };
+        ground.connect(scenario);
+        ground
+    }
+
+    fn connect(&self, scenario: &Scenario) {
+        let world = &self.world;
+        let limits = limits(scenario.hasty);
+        let (record, manner) = (self.server.clone(), scenario.server);
+        let settings = limits.clone();
+        world.host(name(End::Server), |reactor| {
+            reactor
+                .listen(format!("tcp:{PORT}:interface=*"))
+                .limits(settings)
+                .serve(move |_| Puppet::new(&record, manner))
+        });
+        let address = world.address(name(End::Server));
+        let record = self.client.clone();
+        world.host(name(End::Client), |reactor| {
+            let id = reactor
+                .connect(format!("tcp:{address}:{PORT}"))
+                .limits(limits)
+                .failed({
+                    let record = record.clone();
+                    move |_, _| record.note("failed")
+                })
+                .with(Puppet::new(&record, scenario.client));
+            record.knows(id);
+            Ok(())
+        });
+    }
+}
+
+fn name(end: End) -> &'static str {
+    match end {
+        End::Client => "client",
+        End::Server => "server",
+    }
+}
+
+impl Ground for Simulated {
+    fn record(&self, end: End) -> &Record {
+        match end {
+            End::Client => &self.client,
+            End::Server => &self.server,
+        }
+    }
+
+    fn on(&self, end: End, act: &mut dyn FnMut(&mut Reactor)) {
+        self.world.on(name(end), act);
+    }
+
+    fn turn(&self, end: End) {
+        self.world.freeze(name(end), Duration::ZERO);
+        self.world
+            .freeze(name(end.other()), Duration::from_nanos(1));
+        self.world.run_for(Duration::ZERO);
+    }
+
+    fn settle(&self) {
+        for end in End::BOTH {
+            self.world.freeze(name(end), Duration::ZERO);
+        }
+        self.world.settle();
+    }
+
+    fn pass(&self) {
+        self.world.run_for(PASSES);
+    }
+}
