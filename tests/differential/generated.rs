@@ -20,6 +20,7 @@ fn agree(kind: &str, cases: u32, scenarios: &impl Strategy<Value = Scenario>) {
     let config = Config {
         cases,
         failure_persistence: None,
+        max_shrink_iters: 300,
         ..Config::default()
     };
     let needed = RefCell::new(BTreeMap::<u64, u64>::new());

@@ -14,7 +14,7 @@ use crate::scenario::{End, Scenario};
 
 /// How long [`Step::Pass`](crate::scenario::Step::Pass) takes: longer than a lingering that begins at another's deadline.
 pub(crate) const PASSES: Duration = Duration::from_millis(250);
-/// Turns of both in a row in which nothing happens, before it is quiet: loopback delivers at once.
+/// Turns in a row in which nothing happens, before it is quiet: loopback delivers at once.
 const QUIET: u32 = 3;
 /// How long to wait for bytes that are on their way: longer than a kernel's timers for acknowledgements and probes.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -156,12 +156,12 @@ impl Ground for Kernel {
     fn turn(&self, end: End) {
         self.clocked(|| {
             let side = self.side(end);
-            loop {
+            let mut quiet = 0;
+            while quiet < QUIET {
                 let before = side.progress();
                 side.turn(Duration::ZERO);
-                if side.progress() == before && !side.has_work() {
-                    break;
-                }
+                let idle = side.progress() == before && !side.has_work();
+                quiet = if idle { quiet + 1 } else { 0 };
             }
         });
     }

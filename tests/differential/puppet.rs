@@ -7,10 +7,10 @@ use ropewalk::{ConnectionId, Limits, Lost, Protocol, Reactor, Transport};
 
 use crate::scenario::{AtEof, Manner, Step, UnderPressure};
 
-/// So little is taken by the kernel for a connection.
-const BUFFER: usize = 16 * 1024;
+/// So little is taken by the kernel for a connection. With less, segments of loopback do not fit, and it waits for timers.
+const BUFFER: usize = 32 * 1024;
 /// More than this unsent, and a write more, is too slow.
-const UNSENT: usize = 500_000;
+const UNSENT: usize = 700_000;
 
 /// What one end did and heard. Clones are the same record.
 #[derive(Clone, Default)]

@@ -87,15 +87,6 @@ pub(crate) struct Scenario {
     pub(crate) steps: Vec<Step>,
 }
 
-impl Scenario {
-    pub(crate) fn manner(&self, end: End) -> Manner {
-        match end {
-            End::Client => self.client,
-            End::Server => self.server,
-        }
-    }
-}
-
 /// As it is written in a test.
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -177,7 +168,7 @@ fn any_act() -> impl Strategy<Value = Step> {
         6 => 1..200usize,
         2 => 2_000..30_000usize,
         // More than all buffers there are.
-        2 => 200_000..400_000usize,
+        2 => 300_000..500_000usize,
     ];
     (any_end(), size, 0..17u32).prop_map(|(end, size, act)| match act {
         0..7 => Step::Write(end, size),

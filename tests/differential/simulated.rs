@@ -35,6 +35,8 @@ struct Simulated {
     world: World,
     client: Record,
     server: Record,
+    /// Whose turns come first, one after the other, when all is to settle; nobody: they have theirs at once.
+    order: &'static [End],
 }
 
 impl Simulated {
@@ -53,6 +55,8 @@ impl Simulated {
             world,
             client: Record::default(),
             server: Record::default(),
+            order: [&[End::Server, End::Client][..], &[End::Client, End::Server], &[]]
+                [nth as usize % 3],
         };
         ground.connect(scenario);
         ground
@@ -113,6 +117,9 @@ impl Ground for Simulated {
     }
 
     fn settle(&self) {
+        for &end in self.order {
+            self.turn(end);
+        }
         for end in End::BOTH {
             self.world.freeze(name(end), Duration::ZERO);
         }
