@@ -23,7 +23,7 @@ fn agree(kind: &str, cases: u32, scenarios: &impl Strategy<Value = Scenario>) {
         max_shrink_iters: 300,
         ..Config::default()
     };
-    let needed = RefCell::new(BTreeMap::<u64, u64>::new());
+    let needed = RefCell::new(BTreeMap::<usize, u64>::new());
     let outcome = TestRunner::new(config).run(scenarios, |scenario| {
         let worlds = compare(&scenario).map_err(TestCaseError::fail)?;
         *needed.borrow_mut().entry(worlds).or_default() += 1;
@@ -37,7 +37,7 @@ fn agree(kind: &str, cases: u32, scenarios: &impl Strategy<Value = Scenario>) {
 }
 
 /// Past the harness, that keeps what tests print if they pass.
-fn report(kind: &str, needed: &BTreeMap<u64, u64>) {
+fn report(kind: &str, needed: &BTreeMap<usize, u64>) {
     let all: u64 = needed.values().sum();
     let first = needed.get(&1).copied().unwrap_or(0);
     let most = needed.keys().last().copied().unwrap_or(0);

@@ -77,14 +77,20 @@ impl Seen {
 
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (name, seen) in [("client", &self.client), ("server", &self.server)] {
-            let Seen {
-                callbacks,
-                received,
-            } = seen;
-            writeln!(f, "  {name}: {}; received {received:?}", callbacks.join(", "))?;
+        writeln!(f, "  client: {}", self.client)?;
+        writeln!(f, "  server: {}", self.server)
+    }
+}
+
+/// `made, eof, lost Done(Peer); all`.
+impl fmt::Display for Seen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; ", self.callbacks.join(", "))?;
+        match self.received {
+            Received::All => f.write_str("all"),
+            Received::Bytes(size) => write!(f, "{size} bytes"),
+            Received::Part => f.write_str("a part"),
         }
-        Ok(())
     }
 }
 
@@ -92,7 +98,7 @@ impl fmt::Display for Outcome {
 ///
 /// # Errors
 /// All there is to know about the difference, if no world does the same.
-pub(crate) fn compare(scenario: &Scenario) -> Result<u64, String> {
+pub(crate) fn compare(scenario: &Scenario) -> Result<usize, String> {
     let kernel = play_on_kernel(scenario);
     let mut others: Vec<Outcome> = Vec::new();
     for nth in 0..WORLDS {

@@ -9,8 +9,8 @@ use crate::scenario::{AtEof, Manner, Step, UnderPressure};
 
 /// So little is taken by the kernel for a connection. With less, segments of loopback do not fit, and it waits for timers.
 const BUFFER: usize = 32 * 1024;
-/// More than this unsent, and a write more, is too slow.
-const UNSENT: usize = 700_000;
+/// More than this unsent, and a write more, is too slow. Where it is near, what buffers hold decides, so it is far.
+pub(crate) const UNSENT: usize = 6 << 20;
 
 /// What one end did and heard. Clones are the same record.
 #[derive(Clone, Default)]

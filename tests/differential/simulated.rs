@@ -11,21 +11,30 @@ use crate::play::{Ground, play};
 use crate::puppet::{Puppet, Record, limits};
 use crate::scenario::{End, Scenario};
 
-/// Worlds without faults, that differ in what a kernel may choose: windows, and whether a segment arrives at once.
-const TAME: u64 = 8;
+/// The sizes of send buffers and of windows, in KiB, the kernel's first.
+const WINDOWS: [usize; 8] = [64, 32, 128, 256, 16, 512, 96, 1024];
+/// Whose turns come first, one after the other, when all is to settle. Nobody's: they have theirs at once.
+const ORDERS: [&[End]; 3] = [
+    &[End::Server, End::Client],
+    &[End::Client, End::Server],
+    &[],
+];
+/// Worlds without faults, that differ in what a kernel may choose. Of each sort there are two: in the first one what is sent
+/// is there at once.
+const TAME: usize = 2 * WINDOWS.len() * ORDERS.len();
 /// How many worlds there are.
-pub(crate) const WORLDS: u64 = 160;
+pub(crate) const WORLDS: usize = 5 * TAME;
 
 const PORT: u16 = 7;
 
 /// Plays a scenario in the `nth` world.
-pub(crate) fn play_in(nth: u64, scenario: &Scenario) -> Outcome {
+pub(crate) fn play_in(nth: usize, scenario: &Scenario) -> Outcome {
     let ground = Simulated::new(nth, scenario);
     play(&ground, scenario)
 }
 
 /// What happened in the `nth` world.
-pub(crate) fn trace_in(nth: u64, scenario: &Scenario) -> Vec<String> {
+pub(crate) fn trace_in(nth: usize, scenario: &Scenario) -> Vec<String> {
     let ground = Simulated::new(nth, scenario);
     play(&ground, scenario);
     ground.world.trace()
@@ -35,28 +44,28 @@ struct Simulated {
     world: World,
     client: Record,
     server: Record,
-    /// Whose turns come first, one after the other, when all is to settle; nobody: they have theirs at once.
+    /// One of the [`ORDERS`].
     order: &'static [End],
 }
 
 impl Simulated {
-    fn new(nth: u64, scenario: &Scenario) -> Self {
+    fn new(nth: usize, scenario: &Scenario) -> Self {
         let faults = if nth < TAME {
             Faults::None
         } else {
             Faults::Unnoticeable
         };
-        let world = World::new(nth, faults);
-        world.set_window([32, 8, 128, 1024][nth as usize % 4] * 1024);
-        if nth / 4 % 2 == 0 {
+        let world = World::new(nth as u64, faults);
+        let sort = nth / WINDOWS.len();
+        world.set_window(WINDOWS[nth % WINDOWS.len()] * 1024);
+        if sort / ORDERS.len() % 2 == 0 {
             world.set_latency(Duration::ZERO);
         }
         let ground = Self {
             world,
             client: Record::default(),
             server: Record::default(),
-            order: [&[End::Server, End::Client][..], &[End::Client, End::Server], &[]]
-                [nth as usize % 3],
+            order: ORDERS[sort % ORDERS.len()],
         };
         ground.connect(scenario);
         ground
