@@ -112,6 +112,26 @@ fn a_reset_after_both_ends_comes_too_late() {
 }
 
 #[test]
+fn an_abort_after_both_ends_is_heard_by_nobody() {
+    both(
+        PLAIN,
+        PLAIN,
+        &[
+            Settle,
+            Pause(Client),
+            Pause(Server),
+            EndWriting(Server),
+            Settle,
+            EndWriting(Client),
+            Settle,
+            Abort(Client),
+            Settle,
+        ],
+        ["made, lost Aborted; all", "made, eof, lost Done(Us); all"],
+    );
+}
+
+#[test]
 fn a_call_that_was_given_up_is_accepted_all_the_same() {
     both(
         PLAIN,

@@ -2,10 +2,9 @@
 //! is under way; does not compare.
 
 use std::cell::RefCell;
-use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ropewalk::{Reactor, Stepper};
+use ropewalk::{Reactor, Stepper, Time};
 
 use crate::outcome::Outcome;
 use crate::play::{Ground, play};
@@ -101,7 +100,7 @@ impl Kernel {
             .serve(move |_| Puppet::new(&record, manner))
             .expect("a free port can be listened on");
         let record = self.client.record.clone();
-        let failed = Rc::new(record.clone());
+        let failed = record.clone();
         let mut stepper = self.client.stepper.borrow_mut();
         let id = stepper
             .reactor()
@@ -136,11 +135,16 @@ impl Kernel {
         self.client.turn(Duration::ZERO);
     }
 
+    fn now(&self) -> Time {
+        self.server.stepper.borrow_mut().reactor().now()
+    }
+
     fn clocked(&self, act: impl FnOnce()) {
-        let begin = now();
+        let begin = self.now();
         act();
+        let took = self.now() - begin;
         let longest = &mut *self.longest.borrow_mut();
-        *longest = (*longest).max(begin.elapsed());
+        *longest = (*longest).max(took);
     }
 }
 
@@ -169,16 +173,16 @@ impl Ground for Kernel {
     fn settle(&self) {
         self.clocked(|| {
             let mut quiet = 0;
-            let mut last = now();
+            let mut last = self.now();
             while quiet < QUIET {
                 let before = self.progress();
                 self.turn_both(Duration::ZERO);
                 let idle = self.progress() == before
                     && !End::BOTH.iter().any(|&end| self.side(end).has_work());
                 if !idle {
-                    (quiet, last) = (0, now());
+                    (quiet, last) = (0, self.now());
                 } else if End::BOTH.iter().any(|&end| self.flows_from(end))
-                    && last.elapsed() < PATIENCE
+                    && self.now() - last < PATIENCE
                 {
                     quiet = 0;
                     self.turn_both(Duration::from_millis(1));
@@ -190,17 +194,9 @@ impl Ground for Kernel {
     }
 
     fn pass(&self) {
-        let begin = now();
-        while begin.elapsed() < PASSES {
+        let begin = self.now();
+        while self.now() - begin < PASSES {
             self.turn_both(Duration::from_millis(1));
         }
     }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the kernel's own timers are waited for, in real time"
-)]
-fn now() -> Instant {
-    Instant::now()
 }

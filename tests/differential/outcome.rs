@@ -11,7 +11,7 @@ use crate::simulated::{WORLDS, play_in, trace_in};
 const PASSES_ANY_BUFFER: usize = 1024;
 
 /// What both ends saw. Left out: the portions that data came in, when that was between the other callbacks, all times; and
-/// of a large stream that was cut, how much of it had fitted into buffers.
+/// of a large stream that was cut, how much of it had fitted into buffers; how often in a row pressure came and went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Outcome {
     pub(crate) client: Seen,
@@ -45,7 +45,7 @@ impl Outcome {
 
 impl Seen {
     fn of(record: &Record, other: &Record) -> Self {
-        let callbacks = record.words();
+        let callbacks = without_repeats(record.words());
         let (received, sent) = (record.received(), other.sent());
         assert!(
             sent.starts_with(&received),
@@ -73,6 +73,20 @@ impl Seen {
             received,
         }
     }
+}
+
+/// However often pressure came and went before anything else, it counts once.
+fn without_repeats(words: Vec<String>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::new();
+    for word in words {
+        kept.push(word);
+        if let [.., a, b, c, d] = &kept[..]
+            && (a == "pause" && b == "resume" && c == a && d == b)
+        {
+            kept.truncate(kept.len() - 2);
+        }
+    }
+    kept
 }
 
 impl fmt::Display for Outcome {

@@ -147,9 +147,15 @@ fn any_scenario(
     steps: impl Strategy<Value = Vec<Step>>,
     hasty: bool,
 ) -> impl Strategy<Value = Scenario> {
-    (any_manner(), any_manner(), steps).prop_map(move |(client, mut server, steps)| {
-        // Two that write back what they receive would never be done.
+    (any_manner(), any_manner(), steps).prop_map(move |(mut client, mut server, steps)| {
+        // Two that write back what they receive would never be done, and whether one that reads nothing under pressure ever
+        // hears its echo is a matter of what buffers hold.
         server.echoes &= !client.echoes;
+        if client.echoes {
+            server.under_pressure = UnderPressure::GoesOn;
+        } else if server.echoes {
+            client.under_pressure = UnderPressure::GoesOn;
+        }
         Scenario {
             client,
             server,

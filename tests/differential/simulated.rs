@@ -58,7 +58,7 @@ impl Simulated {
         let world = World::new(nth as u64, faults);
         let sort = nth / WINDOWS.len();
         world.set_window(WINDOWS[nth % WINDOWS.len()] * 1024);
-        if sort / ORDERS.len() % 2 == 0 {
+        if (sort / ORDERS.len()).is_multiple_of(2) {
             world.set_latency(Duration::ZERO);
         }
         let ground = Self {
@@ -83,15 +83,12 @@ impl Simulated {
                 .serve(move |_| Puppet::new(&record, manner))
         });
         let address = world.address(name(End::Server));
-        let record = self.client.clone();
+        let (record, failed) = (self.client.clone(), self.client.clone());
         world.host(name(End::Client), |reactor| {
             let id = reactor
                 .connect(format!("tcp:{address}:{PORT}"))
                 .limits(limits)
-                .failed({
-                    let record = record.clone();
-                    move |_, _| record.note("failed")
-                })
+                .failed(move |_, _| failed.note("failed"))
                 .with(Puppet::new(&record, scenario.client));
             record.knows(id);
             Ok(())
