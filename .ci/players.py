@@ -34,8 +34,16 @@ class Player:
 
     def __init__(self, server, name):
         self.name, self.heard = name, b""
-        self.socket = socket.create_connection(endpoint_of(server.address), timeout=PATIENCE)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = socket.socket()
+        self.socket.settimeout(PATIENCE)
+        try:
+            self.socket.connect(endpoint_of(server.address))
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except TimeoutError:
+            raise Failed(f"{name} can't call") from None
+        except OSError:
+            # It was let go at once, as it will find out when it says something.
+            pass
 
     def send(self, data):
         try:
