@@ -247,12 +247,15 @@ impl Fabric {
         }
     }
 
-    /// Sends RST after what is in flight; what is not is gone. Does nothing if the end is broken already.
+    /// Sends RST after what is in flight; what is not is gone. Does nothing if the end is broken already, or if both sides
+    /// have sent their FIN: then the kernel has no connection any more.
     pub(super) fn reset(&mut self, id: EndId) {
         let Some(link) = self.links.get_mut(&id.link) else {
             return;
         };
-        if link.end(id.side).phase != Phase::Broken {
+        let is_over = link.outbound(id.side).sending() == Sending::Ended
+            && link.inbound(id.side).receiving() == Receiving::Ended;
+        if link.end(id.side).phase != Phase::Broken && !is_over {
             link.end_mut(id.side).phase = Phase::Broken;
             link.outbound_mut(id.side).break_off();
             self.depart(id, Payload::Rst);

@@ -96,6 +96,23 @@ fn a_reset_after_fin_shows_to_writers_only() {
 }
 
 #[test]
+fn a_reset_after_both_have_ended_is_not_sent() {
+    let mut bench = Bench::tame();
+    let (caller, callee) = bench.pair();
+    bench.server.shutdown_write(callee).unwrap();
+    bench.settle();
+    bench.client.shutdown_write(caller).unwrap();
+    bench.settle();
+    bench.client.close(caller, Farewell::Reset);
+    bench.settle();
+    assert!(bench.server.take_error(callee).is_none());
+    assert_eq!(read(&mut bench.server, callee), "end");
+    assert_eq!(write(&mut bench.server, callee, b"x"), "BrokenPipe");
+    close(&mut bench.server, callee);
+    assert_eq!(bench.fabric.borrow().open_links(), 0);
+}
+
+#[test]
 fn input_on_its_way_to_a_closed_socket_is_answered_by_a_reset() {
     let mut bench = Bench::tame();
     let (caller, callee) = bench.pair();
