@@ -5,6 +5,7 @@ mod accept;
 mod builders;
 mod close;
 mod connect;
+mod deferring;
 mod dispatch;
 mod dump;
 mod early;
@@ -47,7 +48,7 @@ use crate::inspector::Inspector;
 use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
-use crate::network::{LookupId, Network, OsNetwork, Time};
+use crate::network::{LookupId, Network, OsNetwork, Time, WorkId};
 use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
@@ -58,6 +59,7 @@ pub use accept::Listener;
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
+use deferring::Waiting;
 pub(crate) use dispatch::OnProtocol;
 use dispatch::{Call, ProtocolCall};
 pub(crate) use dispatch::{Mail, on_protocol};
@@ -65,7 +67,7 @@ pub(crate) use early::Early;
 use idle::Watches;
 use outputs::Outputs;
 pub(crate) use requests::Outstanding;
-pub use stepper::{Stepper, run};
+pub use stepper::{Stepper, run, run_on};
 pub use stop::Report;
 use stop::Running;
 use stopwatch::{Caller, Stopwatch};
@@ -107,6 +109,8 @@ pub struct Reactor {
     watches: Watches,
     lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
     next_lookup: u64,
+    works: std::collections::BTreeMap<WorkId, Waiting>,
+    next_work: u64,
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
     /// To be served in the next turn without waiting for readiness.
@@ -203,6 +207,8 @@ impl Reactor {
             watches: Watches::default(),
             lookups: std::collections::BTreeMap::new(),
             next_lookup: 0,
+            works: std::collections::BTreeMap::new(),
+            next_work: 0,
             dirty: Vec::new(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
@@ -366,6 +372,7 @@ impl Reactor {
             connections_unsent: self.outs.len() as u64,
             listeners: self.listeners.len() as u64,
             timers: self.timers.len() as u64,
+            works_waiting: self.works.len() as u64,
             calls_waiting: (self.calls.len() + posted) as u64,
             buffers_spare: self.pool.len() as u64,
             buffers_made: self.pool.made(),
