@@ -2,6 +2,7 @@
 //! network's.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 
 use crate::network::{DeferError, WorkId, WorkOutcome};
 use crate::protocol::{Protocol, downcast};
@@ -11,9 +12,22 @@ use crate::transport::Transport;
 use super::dispatch::{Call, ProtocolCall};
 use super::{Connection, Reactor};
 
+/// The work that threads have, and who waits for it.
+#[derive(Default)]
+pub(super) struct Works {
+    waiting: BTreeMap<WorkId, Waiting>,
+    next: u64,
+}
+
+impl Works {
+    pub(super) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
 /// Who hears what came of a piece of work.
-pub(super) enum Waiting {
-    Reactor(Box<dyn FnOnce(&mut Reactor, WorkOutcome)>),
+enum Waiting {
+    Reactor(ThenReactor),
     Protocol {
         id: ConnectionId,
         serial: u32,
@@ -21,6 +35,7 @@ pub(super) enum Waiting {
     },
 }
 
+type ThenReactor = Box<dyn FnOnce(&mut Reactor, WorkOutcome)>;
 type ThenProtocol = Box<dyn FnOnce(&mut dyn Protocol, &mut Transport<'_>, WorkOutcome)>;
 
 impl Waiting {
@@ -74,12 +89,12 @@ impl Reactor {
         work: impl FnOnce() -> T + Send + 'static,
         waiting: Waiting,
     ) {
-        let id = WorkId(self.next_work);
-        self.next_work += 1;
+        let id = WorkId(self.works.next);
+        self.works.next += 1;
         let work = Box::new(move || Box::new(work()) as Box<dyn Any + Send>);
         match self.network.defer(id, work) {
             Ok(()) => {
-                self.works.insert(id, waiting);
+                self.works.waiting.insert(id, waiting);
             }
             Err(error) => {
                 self.counters.works_refused += 1;
@@ -88,9 +103,16 @@ impl Reactor {
         }
     }
 
+    /// Nobody hears any more what comes of the work under way.
+    pub(super) fn forget_works(&mut self) {
+        for (_, waiting) in std::mem::take(&mut self.works.waiting) {
+            self.drop_guarded(waiting);
+        }
+    }
+
     /// A thread has done its work.
     pub(super) fn worked(&mut self, work: WorkId, outcome: WorkOutcome) {
-        let Some(waiting) = self.works.remove(&work) else {
+        let Some(waiting) = self.works.waiting.remove(&work) else {
             return;
         };
         if let Err(error @ DeferError::Panicked(_)) = &outcome {

@@ -48,7 +48,7 @@ use crate::inspector::Inspector;
 use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
-use crate::network::{LookupId, Network, OsNetwork, Time, WorkId};
+use crate::network::{LookupId, Network, OsNetwork, Time};
 use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
@@ -59,7 +59,7 @@ pub use accept::Listener;
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
-use deferring::Waiting;
+use deferring::Works;
 pub(crate) use dispatch::OnProtocol;
 use dispatch::{Call, ProtocolCall};
 pub(crate) use dispatch::{Mail, on_protocol};
@@ -109,8 +109,7 @@ pub struct Reactor {
     watches: Watches,
     lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
     next_lookup: u64,
-    works: std::collections::BTreeMap<WorkId, Waiting>,
-    next_work: u64,
+    works: Works,
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
     /// To be served in the next turn without waiting for readiness.
@@ -207,8 +206,7 @@ impl Reactor {
             watches: Watches::default(),
             lookups: std::collections::BTreeMap::new(),
             next_lookup: 0,
-            works: std::collections::BTreeMap::new(),
-            next_work: 0,
+            works: Works::default(),
             dirty: Vec::new(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
@@ -366,14 +364,13 @@ impl Reactor {
     /// What has happened so far, and how things stand now.
     pub fn counters(&self) -> Counters {
         let mailbox = self.mailbox.as_deref();
-        let posted = mailbox.map_or(0, Mailbox::waiting);
         Counters {
             connections: self.connections.len() as u64,
             connections_unsent: self.outs.len() as u64,
             listeners: self.listeners.len() as u64,
             timers: self.timers.len() as u64,
             works_waiting: self.works.len() as u64,
-            calls_waiting: (self.calls.len() + posted) as u64,
+            calls_waiting: (self.calls.len() + mailbox.map_or(0, Mailbox::waiting)) as u64,
             buffers_spare: self.pool.len() as u64,
             buffers_made: self.pool.made(),
             posts_refused: mailbox.map_or(0, Mailbox::refused),

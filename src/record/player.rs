@@ -155,6 +155,21 @@ impl Player {
         }
     }
 
+    /// Work was done again: whether it panicked then, and now.
+    pub(super) fn worked(&mut self, recorded: bool, replayed: bool) {
+        let outcome = |panicked| {
+            if panicked {
+                "work that panicked"
+            } else {
+                "work that was done"
+            }
+        };
+        if recorded != replayed {
+            let (recorded, replayed) = (outcome(recorded), outcome(replayed));
+            self.differs_with(None, 0, recorded.to_owned(), replayed.to_owned());
+        }
+    }
+
     /// The program is over.
     pub(super) fn finish(&mut self) {
         if self.answer(&Call::End).is_some() {

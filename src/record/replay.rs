@@ -87,8 +87,11 @@ impl Replay {
         for (id, panicked) in told.works {
             let outcome = self.works.remove(&id).map(run_work);
             match outcome {
-                Some(outcome) if outcome.is_err() == panicked => batch.works.push((id, outcome)),
-                _ => drop(self.senseless()),
+                Some(outcome) => {
+                    self.player.get_mut().worked(panicked, outcome.is_err());
+                    batch.works.push((id, outcome));
+                }
+                None => drop(self.senseless()),
             }
         }
     }

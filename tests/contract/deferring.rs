@@ -70,7 +70,7 @@ fn work_that_panics_is_told_and_ends_nothing(world: &World) {
     });
     let peer = world.peer(&listener);
     peer.send_bytes("x");
-    peer.expect_bytes(&format!(
+    peer.expect_bytes(format!(
         "{:?}",
         Err::<u8, _>(DeferError::Panicked("as asked".into()))
     ));
@@ -185,7 +185,10 @@ fn too_much_work_is_told_as_busy_and_counted(world: &World) {
     const PIECES: usize = 1100;
     let (gate, told) = (Arc::new(Mutex::new(())), Rc::new(RefCell::new(Vec::new())));
     // Where threads are real, they are kept busy until all was asked for.
-    let closed = world.simulated().is_none().then(|| gate.lock().unwrap());
+    let closed = world
+        .simulated()
+        .is_none()
+        .then(|| gate.lock().expect("nobody panics under it"));
     world.on(|reactor| {
         for _ in 0..PIECES {
             let (gate, told) = (Arc::clone(&gate), Rc::clone(&told));
@@ -211,7 +214,10 @@ fn too_much_work_is_told_as_busy_and_counted(world: &World) {
 
 fn a_stop_does_not_wait_for_work(world: &World) {
     let (gate, held) = (Arc::new(Mutex::new(())), Rc::new(()));
-    let closed = world.simulated().is_none().then(|| gate.lock().unwrap());
+    let closed = world
+        .simulated()
+        .is_none()
+        .then(|| gate.lock().expect("nobody panics under it"));
     let (captured, ours) = (Rc::clone(&held), Arc::clone(&gate));
     world.on(|reactor| {
         reactor.defer_to_thread(move || drop(ours.lock()), move |_, _| drop(captured));

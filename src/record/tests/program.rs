@@ -1,8 +1,10 @@
 //! A program that does all that a program can do over a network, as it is told in lines. Owns the commands; a replay has to
 //! follow it through all of them.
 
+use std::rc::Rc;
 use std::time::Duration;
 
+use crate::error::Lost;
 use crate::network::Signal;
 use crate::protocol::LineReceiver;
 use crate::reactor::Reactor;
@@ -77,6 +79,72 @@ fn ask(world: &World, command: &str) -> Peer {
     let peer = world.peer("tcp:server:9000");
     peer.send(command);
     peer
+}
+
+/// Asks one thing, and ends the run when it is the last to have an answer, or none.
+struct Asking {
+    command: String,
+    /// All who ask hold it.
+    waiting: Rc<()>,
+}
+
+impl LineReceiver for Asking {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.send(&self.command);
+    }
+
+    fn line_received(&mut self, transport: &mut Transport<'_>, _: &[u8]) {
+        transport.lose_connection();
+    }
+
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, _: &Lost) {
+        if Rc::strong_count(&self.waiting) == 1 {
+            transport.reactor().stop();
+        }
+    }
+}
+
+struct Greeting;
+
+impl LineReceiver for Greeting {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.send("hello from afar");
+    }
+
+    fn line_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+}
+
+/// The server and its clients in one reactor, with nothing simulated.
+pub(super) fn serve_oneself(reactor: &mut Reactor) -> crate::Result<()> {
+    let server = reactor.listen("tcp:0").serve(|_peer| Commands)?;
+    let far = reactor.listen("tcp:0").serve(|_peer| Greeting)?;
+    let dial = format!("dial tcp:localhost:{}", far.address().port().unwrap_or(0));
+    let waiting = Rc::new(());
+    let commands = [
+        "say hello",
+        "much",
+        "time",
+        "random",
+        "where",
+        "later",
+        "stamp",
+        "half",
+        "abort",
+        "bye",
+    ];
+    for command in commands.into_iter().chain([
+        "work",
+        "break",
+        "panic",
+        &dial,
+        "dial tcp:localhost:nonsense",
+    ]) {
+        let (command, waiting) = (command.to_owned(), Rc::clone(&waiting));
+        reactor
+            .connect(format!("tcp:{}", server.address()))
+            .with(Asking { command, waiting });
+    }
+    Ok(())
 }
 
 /// The tape of a simulated run of all of it.
