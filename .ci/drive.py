@@ -16,6 +16,7 @@ import sys
 import time
 
 import calling
+import recording
 import syscalls
 from driving import MIB, PATIENCE, Checks, endpoint_of, equal, holds
 
@@ -830,6 +831,7 @@ ALL = {
     "bench_server": [bench_echo, bench_lines, bench_chat],
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,
+    "recording": recording.RECORDING,
 }
 
 

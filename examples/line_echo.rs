@@ -15,13 +15,16 @@ use std::process::ExitCode;
 use ropewalk::{LineReceiver, Transport};
 
 const HELP: &str = "
-Usage: line_echo [ENDPOINT]...
+Usage: line_echo [ENDPOINT]... [--record FILE]
+       line_echo --replay FILE
 Sends back each line it gets. Listens on each ENDPOINT, or on tcp:8007 (port 8007 of this machine only).
 Lines end with CRLF or LF and have at most 16,384 bytes; the replies end with CRLF.
 
   tcp:8007              port 8007 of 127.0.0.1; port 0: the system chooses one
   tcp:8007:interface=*  port 8007 of all addresses
   tcp6:8007             port 8007 of ::1
+  --record FILE         writes all that happens to FILE, a tape
+  --replay FILE         does again what is on the tape, without a network, and tells the first difference
   --help                this text
 ";
 

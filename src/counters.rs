@@ -31,6 +31,9 @@ pub struct Counters {
     pub timers: u64,
     /// Now: calls that wait to be made, from callbacks and from other threads.
     pub calls_waiting: u64,
+    /// Now: work given to threads of which nothing was told yet, see
+    /// [`defer_to_thread`](crate::Reactor::defer_to_thread).
+    pub works_waiting: u64,
     /// Now: empty buffers in the pool, kept for the next connection that has something unsent or unfinished.
     pub buffers_spare: u64,
     /// Times the pool had no buffer to give, and one was made.
@@ -103,6 +106,8 @@ pub struct Counters {
     pub lingers_cut: u64,
     /// Calls from other threads that were refused, for too many waited.
     pub posts_refused: u64,
+    /// Work that was not taken, for too much waited.
+    pub works_refused: u64,
     /// Log lines kept back because too many of their kind came at once.
     pub quiet_logs: u64,
 }
@@ -124,6 +129,7 @@ impl Counters {
             listeners,
             timers,
             calls_waiting,
+            works_waiting,
             buffers_spare,
             buffers_made,
             turns,
@@ -159,6 +165,7 @@ impl Counters {
             timed_out_idle,
             lingers_cut,
             posts_refused,
+            works_refused,
             quiet_logs,
         )
     }

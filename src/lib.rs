@@ -25,10 +25,11 @@
 //! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
-//! - [`Remote`] calls in from other threads.
+//! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
 //! - [`guide::recipes`] has the small things every protocol needs, each as a whole program.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
+//! - [`record`] writes down all that a program meets, and does it again: an incident becomes a test.
 //! - [`network`] is the seam to the operating system, below all of it.
 //!
 //! # The picture
@@ -70,6 +71,8 @@ pub mod framing;
 pub mod guide;
 pub mod layer;
 pub mod network;
+#[cfg(feature = "record")]
+pub mod record;
 pub mod sim;
 pub mod testing;
 
@@ -113,12 +116,12 @@ pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};
-pub use network::{Arrival, Network, OsNetwork, Signal, StampedBy, Time};
+pub use network::{Arrival, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
-pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, run};
+pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, run, run_on};
 pub use remote::{ProtocolRemote, Remote, RemoteError};
 pub use table::ConnectionId;
 pub use timer::TimerId;

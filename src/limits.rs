@@ -204,6 +204,10 @@ pub(crate) const TIMER_BUDGET: usize = 4096;
 pub(crate) const FLUSH_EVERY: usize = 32;
 /// Calls that other threads may have waiting.
 pub(crate) const MAILBOX: usize = 64 * 1024;
+/// Threads for work off the loop, as many as Twisted has: it may wait for disks as well as compute.
+pub(crate) const WORK_THREADS: usize = 10;
+/// Work that no thread has taken yet.
+pub(crate) const WORK_WAITING: usize = 1024;
 /// Requests of one connection that may be unanswered: more than that is a peer that does not answer.
 pub(crate) const REQUESTS: usize = 1024;
 /// Spare buffers kept: as many as may be wanted between two flushes, several times over.

@@ -9,8 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use ropewalk::network::{
     Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Received, SocketId, Token, Wake,
+    Work, WorkId,
 };
-use ropewalk::{Address, NameError, Network, OsNetwork, Time};
+use ropewalk::{Address, Arrival, DeferError, NameError, Network, OsNetwork, Time};
 
 pub(crate) struct Counted {
     network: OsNetwork,
@@ -115,6 +116,22 @@ impl Network for Counted {
 
     fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
         self.network.look_up(lookup, host)
+    }
+
+    fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
+        self.network.set_time_stamps(socket, on)
+    }
+
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        self.network.read_stamped(socket, buffer)
+    }
+
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        self.network.defer(id, work)
     }
 
     fn cancel_look_up(&mut self, lookup: LookupId) {

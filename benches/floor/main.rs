@@ -3,6 +3,7 @@
 //! The servers are this same program started again, on one core, the clients on another. Rounds are short and the servers
 //! take turns in alternating order; a round's processor time for an operation is compared with the baseline's in the same
 //! turn. `epoll` is the baseline, `control` is the baseline a second time: what its ratio differs from 1 is noise.
+//! `recorded` is `ropewalk` with all that it meets written to a tape.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -4,7 +4,7 @@ use crate::load::{Load, Round};
 use crate::machine;
 use crate::modes::Work;
 use crate::options::Options;
-use crate::peers::Peer;
+use crate::peers::{MEASURED, Peer, RECORDED};
 use crate::report::{Figures, quantile};
 
 /// New processes so many times in a mode: how one happens to lie in memory is worth a per cent.
@@ -28,8 +28,11 @@ pub(crate) fn run(name: &str, work: &Work, options: &Options, core: usize) {
     for _ in 0..generations {
         live(work, options, core, turns, &mut figures);
     }
+    let measured = options.peers.iter().position(|peer| *peer == MEASURED);
     for (peer, of_peer) in options.peers.iter().zip(&figures) {
-        of_peer.print(name, peer, work, &figures[0]);
+        let beside = measured.filter(|_| *peer == RECORDED);
+        let beside = beside.map(|place| &figures[place]);
+        of_peer.print(name, peer, work, &figures[0], beside);
     }
 }
 

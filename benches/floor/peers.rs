@@ -10,8 +10,10 @@ use crate::service::Service;
 /// The baseline, in whose cost the others' is told.
 pub(crate) const BASELINE: &str = "epoll";
 pub(crate) const MEASURED: &str = "ropewalk";
+/// The same, and all that crosses its seam is written to a tape in the directory for temporary files.
+pub(crate) const RECORDED: &str = "recorded";
 /// `epoll` is the baseline, `control` the same once more: what its ratio differs from 1 is noise.
-pub(crate) const PEERS: [&str; 3] = [BASELINE, MEASURED, "control"];
+pub(crate) const PEERS: [&str; 4] = [BASELINE, MEASURED, RECORDED, "control"];
 
 pub(crate) struct Peer {
     pub(crate) name: &'static str,

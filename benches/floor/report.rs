@@ -19,7 +19,14 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    pub(crate) fn print(&self, mode: &str, name: &str, work: &Work, baseline: &Self) {
+    pub(crate) fn print(
+        &self,
+        mode: &str,
+        name: &str,
+        work: &Work,
+        baseline: &Self,
+        beside: Option<&Self>,
+    ) {
         let [_, cost, _] = quartiles(self.costs.clone());
         let [low, ratio, high] = ratios(&self.costs, &baseline.costs);
         let mut line = format!(
@@ -28,6 +35,10 @@ impl Figures {
         );
         if name == MEASURED {
             line += &format!("  goal {:.2}", work.goal);
+        }
+        if let Some(measured) = beside {
+            let [low, ratio, high] = ratios(&self.costs, &measured.costs);
+            line += &format!("  {ratio:.3} ({low:.3} to {high:.3}) of {MEASURED}, goal 1.10");
         }
         if !self.late.is_empty() {
             let sends = self.sends as f64 / self.operations as f64;

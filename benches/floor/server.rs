@@ -6,10 +6,11 @@ use std::io::{self, Read, Write};
 use std::rc::Rc;
 
 use ropewalk::Reactor;
+use ropewalk::record::Recorder;
 
 use crate::bench_server::Mode;
 use crate::counted::Counted;
-use crate::peers::MEASURED;
+use crate::peers::{MEASURED, RECORDED};
 use crate::service::Service;
 use crate::{epoll, machine, room};
 
@@ -24,7 +25,8 @@ pub(crate) fn main(arguments: &[String]) {
     let service = Service::named(service).expect("the parent knows the services");
     machine::pin(core.parse().expect("a core is a number"));
     let sends = match peer.as_str() {
-        MEASURED => ropewalk(service),
+        MEASURED => ropewalk(service, plain(service)),
+        RECORDED => recorded(service),
         _ => bare(service).expect("the system has sockets and epoll"),
     };
     say(&format!("sends {sends}"));
@@ -37,8 +39,18 @@ fn bare(service: Service) -> io::Result<u64> {
     Ok(server.sent.calls)
 }
 
-fn ropewalk(service: Service) -> u64 {
-    let (mut reactor, sends) = reactor(service).expect("the system has sockets");
+/// On a network that is recorded. The tape is of no use afterwards.
+fn recorded(service: Service) -> u64 {
+    let path = std::env::temp_dir().join(format!("ropewalk-floor-{}.tape", std::process::id()));
+    let (network, sends) = Counted::new().expect("the system has sockets");
+    let recorder = Recorder::to_file(network, &path, "").expect("a file can be written");
+    let sends = ropewalk(service, Ok((Reactor::on(Box::new(recorder)), sends)));
+    std::fs::remove_file(path).expect("it is ours");
+    sends
+}
+
+fn ropewalk(service: Service, reactor: ropewalk::Result<(Reactor, Rc<Cell<u64>>)>) -> u64 {
+    let (mut reactor, sends) = reactor.expect("the system has sockets");
     let listen = reactor.listen("tcp:0");
     let listener = match service {
         Service::Echo => Mode::Echo.serve(listen),
@@ -62,7 +74,7 @@ fn ropewalk(service: Service) -> u64 {
 }
 
 /// Where sends are of interest, a reactor that counts them.
-fn reactor(service: Service) -> ropewalk::Result<(Reactor, Rc<Cell<u64>>)> {
+fn plain(service: Service) -> ropewalk::Result<(Reactor, Rc<Cell<u64>>)> {
     if service == Service::Chat {
         let (network, sends) = Counted::new()?;
         Ok((Reactor::on(Box::new(network)), sends))

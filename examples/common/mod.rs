@@ -2,14 +2,17 @@
 //! that a script can tell apart. None of it is needed to use the crate.
 #![allow(dead_code, reason = "each example takes what it needs")]
 
+mod recording;
+
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ropewalk::{Error, Listen, Listener, ServerEndpoint};
+use ropewalk::{Error, Listen, Listener, Reactor, Report, ServerEndpoint};
 
 /// Serves on each endpoint of the command line, or on `default` if it names none, until SIGINT or SIGTERM. `listen` puts
-/// the protocol on an endpoint; it is called once for each, so what they share is made before.
+/// the protocol on an endpoint; it is called once for each, so what they share is made before. With `--record FILE` all that
+/// happens is written to a tape, with `--replay FILE` it happens again as on the tape: see `recording`.
 pub(crate) fn serve(
     help: &str,
     default: &str,
@@ -18,9 +21,50 @@ pub(crate) fn serve(
     // Warnings, and what a SIGUSR1 asks for.
     let level = env_logger::Env::default().default_filter_or("warn,ropewalk::dump=info");
     env_logger::init_from_env(level);
-    match arguments(help).and_then(|arguments| endpoints(&arguments, default)) {
-        Ok(endpoints) => run(&endpoints, listen),
+    match arguments(help).and_then(|arguments| Task::read(&arguments, default)) {
+        Ok(Task::Serve(endpoints)) => run(&endpoints, listen),
+        Ok(Task::Record(file, endpoints)) => recording::record(&file, &endpoints, listen),
+        Ok(Task::Replay(file)) => recording::replay(&file, listen),
         Err(code) => code,
+    }
+}
+
+/// What the command line asks for.
+enum Task {
+    Serve(Vec<ServerEndpoint>),
+    Record(String, Vec<ServerEndpoint>),
+    Replay(String),
+}
+
+impl Task {
+    fn read(arguments: &[String], default: &str) -> Result<Self, ExitCode> {
+        let [mut record, mut replay] = [None, None];
+        let mut others = Vec::new();
+        let mut words = arguments.iter();
+        while let Some(word) = words.next() {
+            let file = match word.as_str() {
+                "--record" => &mut record,
+                "--replay" => &mut replay,
+                _ => {
+                    others.push(word.clone());
+                    continue;
+                }
+            };
+            *file = words.next().cloned();
+            if file.is_none() {
+                return Err(refuse(format_args!("expected a file after {word}")));
+            }
+        }
+        match (record, replay) {
+            (None, None) => Ok(Self::Serve(endpoints(&others, default)?)),
+            (Some(file), None) => Ok(Self::Record(file, endpoints(&others, default)?)),
+            (None, Some(file)) if others.is_empty() => Ok(Self::Replay(file)),
+            (None, Some(_)) => Err(refuse(format_args!(
+                "expected nothing but --replay FILE, for the tape has the endpoints, in place of {:?}",
+                others[0]
+            ))),
+            (Some(_), Some(_)) => Err(refuse("expected --record or --replay, not both")),
+        }
     }
 }
 
@@ -59,25 +103,35 @@ fn endpoints(arguments: &[String], default: &str) -> Result<Vec<ServerEndpoint>,
 /// Runs a reactor that listens on all of `endpoints`, and says so once it does.
 pub(crate) fn run(
     endpoints: &[ServerEndpoint],
-    mut listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
+    listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
 ) -> ExitCode {
-    let outcome = ropewalk::run(|reactor| {
-        let listeners = endpoints
-            .iter()
-            .map(|endpoint| listen(reactor.listen(endpoint.clone())))
-            .collect::<ropewalk::Result<Vec<_>>>()?;
-        for listener in listeners {
-            say(format_args!("listening on {}", listener.address()));
-        }
-        Ok(())
-    });
+    end(ropewalk::run(|reactor| {
+        listen_on(reactor, endpoints, listen).map(announce)
+    }))
+}
+
+fn listen_on(
+    reactor: &mut Reactor,
+    endpoints: &[ServerEndpoint],
+    mut listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
+) -> ropewalk::Result<Vec<Listener>> {
+    let listeners = endpoints
+        .iter()
+        .map(|endpoint| listen(reactor.listen(endpoint.clone())));
+    listeners.collect()
+}
+
+fn announce(listeners: Vec<Listener>) {
+    for listener in listeners {
+        say(format_args!("listening on {}", listener.address()));
+    }
+}
+
+fn end(outcome: ropewalk::Result<Report>) -> ExitCode {
     match outcome {
         Ok(_report) => ExitCode::SUCCESS,
         Err(Error::Endpoint(error)) => refuse(error),
-        Err(error) => {
-            complain(error);
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(1, error),
     }
 }
 

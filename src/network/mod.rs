@@ -1,5 +1,5 @@
 //! The seam: all that a reactor can ask of the outside world. Owns the vocabulary between the loop and a network
-//! (sockets, readiness, clocks, names, signals, wake-ups, randomness); holds no connection and calls no user code.
+//! (sockets, readiness, clocks, names, threads, signals, wake-ups, randomness); holds no connection and calls no user code.
 //!
 //! A [`Network`] is readiness-shaped, non-blocking, edge-triggered and thin: about one method a system call. Everything
 //! above it, the turn of the loop included, is the same code over the machine's sockets ([`OsNetwork`]), in simulation
@@ -27,6 +27,8 @@ mod stamps;
 #[path = "no_stamps.rs"]
 mod stamps;
 mod time;
+mod work;
+mod workers;
 
 use std::fmt;
 use std::io::{self, IoSlice};
@@ -41,6 +43,8 @@ use crate::error::NameError;
 pub use arrival::{Arrival, StampedBy};
 pub use os::OsNetwork;
 pub use time::Time;
+pub use work::{DeferError, Posted, Work, WorkId, WorkOutcome, run_work};
+pub(crate) use work::{let_go, panic_message};
 
 /// The reactor's whole view of the outside.
 ///
@@ -190,6 +194,21 @@ pub trait Network {
     /// Forgets a lookup: its outcome is not told any more.
     fn cancel_look_up(&mut self, lookup: LookupId);
 
+    /// Has `work` run on a thread, off the loop; what comes of it is told in [`Batch::works`].
+    ///
+    /// # Errors
+    /// [`DeferError::Busy`] when too much work waits already; [`DeferError::NoThread`] where there are no threads.
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        let _ = (id, work);
+        Err(DeferError::NoThread)
+    }
+
+    /// The loop is about to make a call that another thread posted. A network has nothing to do with that; who records
+    /// what the loop does notes it.
+    fn posted(&mut self, post: Posted) {
+        let _ = post;
+    }
+
     /// The TCP port of a service name, by the system's table of services. `None`: no such service.
     fn service_port(&mut self, service: &str) -> Option<u16>;
 
@@ -245,6 +264,8 @@ pub struct Batch {
     pub signals: Vec<Signal>,
     /// Lookups done: the addresses in the resolver's order, port 0.
     pub names: Vec<(LookupId, Result<Vec<std::net::IpAddr>, NameError>)>,
+    /// Work done on threads, in the order in which it was done.
+    pub works: Vec<(WorkId, WorkOutcome)>,
     /// How often the network looked in vain instead of sleeping, see [`Network::set_spin`].
     pub spins: u64,
 }
@@ -255,6 +276,7 @@ impl Batch {
         self.ready.clear();
         self.signals.clear();
         self.names.clear();
+        self.works.clear();
         self.spins = 0;
     }
 }

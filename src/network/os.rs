@@ -20,9 +20,10 @@ use super::random::SplitMix;
 use super::signals::Signals;
 use super::sockets::{self, Socket, retry_interrupted};
 use super::stamps::Stamps;
+use super::workers::Workers;
 use super::{
-    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId,
-    Time, Token, Wake,
+    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
+    Received, SocketId, Time, Token, Wake, Work, WorkId,
 };
 use crate::address::Address;
 use crate::error::NameError;
@@ -62,6 +63,7 @@ pub struct OsNetwork {
     spin: Duration,
     stamps: Stamps,
     names: Names,
+    workers: Workers,
     signals: Option<Signals>,
     /// A descriptor held in reserve, for [`Network::refuse`].
     reserve: Option<File>,
@@ -86,6 +88,7 @@ impl OsNetwork {
             poll,
             events: Events::with_capacity(EVENTS),
             names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>, names::resolve),
+            workers: Workers::new(Arc::clone(&waker) as Arc<dyn Wake>),
             waker,
             signals: None,
             reserve: open_reserve(),
@@ -279,6 +282,10 @@ impl Network for OsNetwork {
 
     fn cancel_look_up(&mut self, lookup: LookupId) {
         self.names.cancel(lookup);
+    }
+
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        self.workers.put(id, work)
     }
 
     fn service_port(&mut self, service: &str) -> Option<u16> {

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
-use crate::network::Farewell;
+use crate::network::{Farewell, Posted, let_go, panic_message};
 use crate::protocol::{Protocol, downcast};
 use crate::table::ConnectionId;
 use crate::transport::Transport;
@@ -296,6 +296,10 @@ impl Reactor {
 
     /// Makes a call that another thread posted.
     pub(super) fn make_posted(&mut self, mail: Mail) {
+        self.network.posted(match &mail {
+            Mail::Reactor(_) => Posted::ToReactor,
+            Mail::Protocol { id, .. } => Posted::ToProtocol(id.token()),
+        });
         match mail {
             Mail::Reactor(call) => self.make(Call::Reactor(call)),
             Mail::Protocol { id, serial, call } => {
@@ -312,22 +316,5 @@ impl Reactor {
         self.live(id).is_some_and(|connection| {
             connection.phase >= Phase::Open && connection.protocol_serial() == serial
         })
-    }
-}
-
-/// Drops what a panic carried, which may be any object, and so panic again. What that one carries is let be.
-fn let_go(cause: Box<dyn Any + Send>) {
-    if let Err(worse) = panic::catch_unwind(AssertUnwindSafe(|| drop(cause))) {
-        std::mem::forget(worse);
-    }
-}
-
-fn panic_message(cause: &(dyn Any + Send)) -> &str {
-    if let Some(text) = cause.downcast_ref::<&str>() {
-        text
-    } else if let Some(text) = cause.downcast_ref::<String>() {
-        text
-    } else {
-        "no message"
     }
 }

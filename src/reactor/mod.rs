@@ -5,6 +5,7 @@ mod accept;
 mod builders;
 mod close;
 mod connect;
+mod deferring;
 mod dispatch;
 mod dump;
 mod early;
@@ -58,6 +59,7 @@ pub use accept::Listener;
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
+use deferring::Works;
 pub(crate) use dispatch::OnProtocol;
 use dispatch::{Call, ProtocolCall};
 pub(crate) use dispatch::{Mail, on_protocol};
@@ -65,7 +67,7 @@ pub(crate) use early::Early;
 use idle::Watches;
 use outputs::Outputs;
 pub(crate) use requests::Outstanding;
-pub use stepper::{Stepper, run};
+pub use stepper::{Stepper, run, run_on};
 pub use stop::Report;
 use stop::Running;
 use stopwatch::{Caller, Stopwatch};
@@ -109,6 +111,7 @@ pub struct Reactor {
     watches: Watches,
     lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
     next_lookup: u64,
+    works: Works,
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
     /// To be served in the next turn without waiting for readiness.
@@ -207,6 +210,7 @@ impl Reactor {
             watches: Watches::default(),
             lookups: std::collections::BTreeMap::new(),
             next_lookup: 0,
+            works: Works::default(),
             dirty: Vec::new(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
@@ -365,13 +369,13 @@ impl Reactor {
     /// What has happened so far, and how things stand now.
     pub fn counters(&self) -> Counters {
         let mailbox = self.mailbox.as_deref();
-        let posted = mailbox.map_or(0, Mailbox::waiting);
         Counters {
             connections: self.connections.len() as u64,
             connections_unsent: self.outs.len() as u64,
             listeners: self.listeners.len() as u64,
             timers: self.timers.len() as u64,
-            calls_waiting: (self.calls.len() + posted) as u64,
+            works_waiting: self.works.len() as u64,
+            calls_waiting: (self.calls.len() + mailbox.map_or(0, Mailbox::waiting)) as u64,
             buffers_spare: self.pool.len() as u64,
             buffers_made: self.pool.made(),
             posts_refused: mailbox.map_or(0, Mailbox::refused),

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::network::Time;
+use crate::network::{Network, OsNetwork, Time};
 
 use super::stop::Running;
 use super::turn::Turn;
@@ -134,7 +134,18 @@ impl Reactor {
 /// }
 /// ```
 pub fn run(setup: impl FnOnce(&mut Reactor) -> Result<()>) -> Result<Report> {
-    let mut reactor = Reactor::new()?;
+    run_on(OsNetwork::new()?, setup)
+}
+
+/// Runs a program as [`run`] does, on another network than the machine's own, or one put around that.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_on(
+    network: impl Network + 'static,
+    setup: impl FnOnce(&mut Reactor) -> Result<()>,
+) -> Result<Report> {
+    let mut reactor = Reactor::on(Box::new(network));
     reactor.network.watch_signals().map_err(Error::from)?;
     setup(&mut reactor)?;
     reactor.run()

@@ -202,6 +202,7 @@ impl Reactor {
         while let Some(call) = self.calls.pop_front() {
             self.drop_guarded(call);
         }
+        self.forget_works();
         let timers = std::mem::replace(&mut self.timers, crate::timer::Timers::new());
         // One by one: a second panic while the first unwinds would end the process.
         for timed in timers.into_actions() {

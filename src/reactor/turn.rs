@@ -64,6 +64,9 @@ impl Turn {
         for (lookup, result) in self.batch.names.drain(..) {
             reactor.looked_up(lookup, result);
         }
+        for (work, outcome) in self.batch.works.drain(..) {
+            reactor.worked(work, outcome);
+        }
         for (count, readiness) in self.batch.ready.drain(..).enumerate() {
             match Owner::from(readiness.token) {
                 Owner::Connection(id) => reactor.serve(id, readiness, &mut self.buffer),

@@ -12,7 +12,7 @@ use super::errno;
 use super::link::EndId;
 use super::random::Random;
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Token, Wake};
+use crate::network::{LookupId, Signal, SocketId, Token, Wake, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -44,6 +44,10 @@ pub(super) struct Host {
     pub(super) watches_signals: bool,
     pub(super) lookups: BTreeSet<LookupId>,
     pub(super) names: Vec<(LookupId, Result<Vec<IpAddr>, NameError>)>,
+    /// How much work its threads have.
+    pub(super) working: usize,
+    /// Work that was done and not told.
+    pub(super) works: Vec<(WorkId, WorkOutcome)>,
     pub(super) random: Random,
     /// The wall time at the world's beginning.
     pub(super) epoch: SystemTime,
@@ -130,6 +134,8 @@ impl Host {
             watches_signals: false,
             lookups: BTreeSet::new(),
             names: Vec::new(),
+            working: 0,
+            works: Vec::new(),
             random,
             epoch: SystemTime::UNIX_EPOCH + EPOCH,
             waker: Arc::new(Flag::default()),
@@ -309,6 +315,7 @@ impl Host {
     pub(super) fn is_ready(&self) -> bool {
         !self.marked.is_empty()
             || !self.names.is_empty()
+            || !self.works.is_empty()
             || (self.watches_signals && !self.signals.is_empty())
             || self.waker.is_raised()
     }

@@ -14,13 +14,14 @@ use super::link::{EndId, Phase};
 use super::names::service_port;
 use crate::address::Address;
 use crate::error::NameError;
+use crate::limits::{WORK_THREADS, WORK_WAITING};
 use crate::network::{
-    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Received, SocketId,
-    StampedBy, Time, Token, Wake,
+    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
+    Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, run_work,
 };
 
 /// The network of one host of a [`World`](super::World).
-pub(super) struct SimNetwork {
+pub(crate) struct SimNetwork {
     fabric: Shared,
     host: HostId,
 }
@@ -210,6 +211,18 @@ impl Network for SimNetwork {
         let host = fabric.host_mut(self.host);
         host.lookups.remove(&lookup);
         host.names.retain(|(other, _)| *other != lookup);
+    }
+
+    /// There are no threads: the work is done at once, and takes its time all the same.
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        const MOST: usize = WORK_THREADS + WORK_WAITING;
+        if self.fabric.borrow().host(self.host).working >= MOST {
+            return Err(DeferError::Busy);
+        }
+        let outcome = run_work(work);
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.work(self.host, id, outcome);
+        Ok(())
     }
 
     fn service_port(&mut self, service: &str) -> Option<u16> {

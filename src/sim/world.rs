@@ -196,6 +196,31 @@ impl World {
         outcome.unwrap_or_else(|error| self.fail(&format!("setting up {name} failed: {error}")))
     }
 
+    /// Puts a host into the world with something around its network, and nothing inside its reactor: what is forced there is
+    /// not seen from around.
+    #[cfg(test)]
+    pub(crate) fn host_over(
+        &self,
+        name: &str,
+        around: impl FnOnce(SimNetwork) -> Box<dyn Network>,
+        setup: impl FnOnce(&mut Reactor) -> crate::Result<()>,
+    ) {
+        let host = self.fabric().borrow_mut().host_named(name);
+        let mut network = around(SimNetwork::new(self.fabric().clone(), host));
+        network.watch_signals().expect("a simulated host has signals");
+        let mut reactor = Reactor::on(network);
+        setup(&mut reactor).expect("it is set up");
+        let machine = Machine {
+            judge: Judge::new(self.fabric().clone(), host, self.state.verdict.clone()),
+            name: name.to_owned(),
+            host,
+            stepper: Some(Stepper::new(reactor)),
+            pace: Pace::At(self.now()),
+            setup: None,
+        };
+        self.state.machines.borrow_mut().push(machine);
+    }
+
     pub(super) fn make_reactor(&self, host: HostId) -> (Reactor, Rc<Judge>) {
         let mut network = SimNetwork::new(self.fabric().clone(), host);
         // A world stands in for `run`, which is the one to listen to signals.

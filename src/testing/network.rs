@@ -13,8 +13,9 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
-    Arrival, Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, Readiness,
-    Received, SocketId, StampedBy, Time, Token, Wake,
+    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
+    Readiness, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, WorkOutcome,
+    run_work,
 };
 use crate::table::{ConnectionId, Owner};
 
@@ -38,6 +39,8 @@ pub(super) struct Link {
     knock: Option<Token>,
     token: Option<Token>,
     edge: Edge,
+    /// Work that was done, and is to be told.
+    works: Vec<(WorkId, WorkOutcome)>,
     /// Our own address: whose, depends on who connected to whom.
     local: Option<Address>,
 }
@@ -109,7 +112,9 @@ impl Link {
 
     /// Whether the reactor has yet to be told of something.
     pub(super) fn has_news(&self) -> bool {
-        self.knock.is_some() || self.token.is_some() && self.edge != Edge::default()
+        self.knock.is_some()
+            || !self.works.is_empty()
+            || self.token.is_some() && self.edge != Edge::default()
     }
 
     /// The reactor's name for the connection; `None` before it has taken it, and after it has let go of it.
@@ -164,6 +169,7 @@ impl Network for Plug {
             });
         }
         batch.ready.extend(link.readiness());
+        batch.works.append(&mut link.works);
         Ok(())
     }
 
@@ -319,6 +325,13 @@ impl Network for Plug {
     }
 
     fn cancel_look_up(&mut self, _: LookupId) {}
+
+    /// A unit test has no threads: it is done here and now, and told in the next turn.
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        let outcome = run_work(work);
+        self.link.borrow_mut().works.push((id, outcome));
+        Ok(())
+    }
 
     fn service_port(&mut self, _: &str) -> Option<u16> {
         None

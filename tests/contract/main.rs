@@ -23,6 +23,7 @@ mod cancelling;
 mod clock;
 mod closing;
 mod connecting;
+mod deferring;
 mod depth;
 mod descriptors;
 mod economy;

@@ -61,6 +61,7 @@ impl OsNetwork {
                 batch.ready.push(readiness(event));
             } else if token == WAKER {
                 self.names.take_done(&mut batch.names);
+                self.workers.take_done(&mut batch.works);
             } else if let Some(signals) = &mut self.signals {
                 signals.drain(token, &mut batch.signals);
             }

@@ -69,6 +69,8 @@ pub(in crate::sim) enum Site {
     Busy,
     /// Whether a callback panics.
     Panic,
+    /// Microseconds that work on a thread takes longer.
+    Work,
     /// Whether a rare path is taken.
     Path(RarePath),
     /// How long until a family strikes again; 0: never.
@@ -81,7 +83,7 @@ pub(in crate::sim) enum Site {
     Span(Family),
 }
 
-const PLAIN: usize = 31;
+const PLAIN: usize = 32;
 const PATHS: usize = RarePath::ALL.len();
 
 impl Site {
@@ -125,6 +127,7 @@ impl Site {
         (Self::Answered, "answered", Family::Lookups),
         (Self::Busy, "busy", Family::Lookups),
         (Self::Panic, "panic", Family::Panics),
+        (Self::Work, "work", Family::Latency),
     ];
 
     #[inline]
@@ -173,7 +176,8 @@ impl Site {
             Self::CoarseTimer => 27,
             Self::Answered => 28,
             Self::Busy => 29,
-            _ => 30,
+            Self::Panic => 30,
+            _ => 31,
         }
     }
 

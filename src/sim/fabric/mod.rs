@@ -26,7 +26,7 @@ use super::queue::Queue;
 use super::random::Random;
 use super::trace::{Story, What};
 use crate::error::NameError;
-use crate::network::{LookupId, SocketId, Time};
+use crate::network::{LookupId, SocketId, Time, WorkId, WorkOutcome};
 
 pub(super) use peers::{Ending, PeerState};
 pub(super) use strikes::{LENGTHS, length};
@@ -106,6 +106,12 @@ enum Event {
     ReadsAgain(PeerId),
     /// A kernel asks whether the peer of this end is still there.
     KeepAlive(EndId),
+    /// A thread has done its work.
+    Worked {
+        host: HostId,
+        work: WorkId,
+        outcome: WorkOutcome,
+    },
 }
 
 impl Event {
@@ -118,6 +124,7 @@ impl Event {
             Self::Arrive(_)
             | Self::Credit { .. }
             | Self::LookedUp { .. }
+            | Self::Worked { .. }
             | Self::TellListener { .. }
             | Self::Rejoin { .. }
             | Self::Unclog(_)
@@ -265,6 +272,15 @@ impl Fabric {
                     host.names.push((lookup, outcome));
                 }
             }
+            Event::Worked {
+                host,
+                work,
+                outcome,
+            } => {
+                let host = self.host_mut(host);
+                host.working -= 1;
+                host.works.push((work, outcome));
+            }
         }
     }
 
@@ -287,6 +303,20 @@ impl Fabric {
             Event::LookedUp {
                 host,
                 lookup,
+                outcome,
+            },
+        );
+    }
+
+    /// Has a host told later of work that a thread does.
+    pub(super) fn work(&mut self, host: HostId, work: WorkId, outcome: WorkOutcome) {
+        self.host_mut(host).working += 1;
+        let longer = Duration::from_micros(self.choose(Site::Work, JITTER));
+        self.queue.push(
+            self.now + longer,
+            Event::Worked {
+                host,
+                work,
                 outcome,
             },
         );

@@ -13,6 +13,7 @@ impl Fabric {
         host.waker.lower();
         host.polls += 1;
         batch.names.append(&mut host.names);
+        batch.works.append(&mut host.works);
         if host.watches_signals {
             batch.signals.append(&mut host.signals);
         }

@@ -1,0 +1,348 @@
+//! Bytes to events. Owns the distrust: whatever the bytes are, the answer is an event or `None`, and nothing is reserved
+//! for a size that was only read.
+
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+
+use super::call::{Answer, Call, Event, Failure, Told};
+use super::history::History;
+use super::tags::{self, answer, call};
+use crate::address::Address;
+use crate::error::NameError;
+use crate::network::{
+    Arrival, DeferError, Farewell, LookupId, Posted, SocketId, StampedBy, Time, Token, WorkId,
+};
+
+/// More than this is never written, nor read, in one call.
+pub(super) const MOST_BYTES: u64 = 1 << 28;
+
+/// What is remembered from one event to the next.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    history: History,
+    time: Time,
+}
+
+impl Decoder {
+    /// The first event of `rest`, which is shortened by it. `None`: it is none.
+    pub(super) fn event(&mut self, rest: &mut &[u8]) -> Option<Event> {
+        let mut input = Input {
+            rest,
+            decoder: self,
+        };
+        let call = input.call()?;
+        let answer = input.answer()?;
+        Some(Event { call, answer })
+    }
+}
+
+struct Input<'a, 'b> {
+    rest: &'b mut &'a [u8],
+    decoder: &'b mut Decoder,
+}
+
+impl Input<'_, '_> {
+    fn call(&mut self) -> Option<Call> {
+        Some(match self.byte()? {
+            call::POLL => Call::Poll,
+            call::NOW => Call::Now,
+            call::WALL_CLOCK => Call::WallClock,
+            call::RANDOM => Call::Random,
+            call::LISTEN => Call::Listen {
+                address: self.address()?,
+                backlog: u32::try_from(self.number()?).ok()?,
+                token: self.token()?,
+            },
+            call::ACCEPT => Call::Accept(self.socket()?),
+            call::REFUSE => Call::Refuse(self.socket()?),
+            call::REGISTER => Call::Register(self.socket()?, self.token()?),
+            call::CONNECT => Call::Connect {
+                address: self.address()?,
+                bind: self.maybe(Self::address)?,
+                token: self.token()?,
+            },
+            call::FINISH_CONNECT => Call::FinishConnect(self.socket()?),
+            call::READ => Call::Read(self.socket()?),
+            call::READ_STAMPED => Call::ReadStamped(self.socket()?),
+            call::WRITE => {
+                let socket = self.socket()?;
+                let rest = self.number()?;
+                let taken = self.bytes()?;
+                Call::Write {
+                    socket,
+                    taken,
+                    rest,
+                }
+            }
+            call::SHUT_DOWN_WRITE => Call::ShutDownWrite(self.socket()?),
+            call::TAKE_ERROR => Call::TakeError(self.socket()?),
+            call::LOCAL_ADDRESS => Call::LocalAddress(self.socket()?),
+            call::CLOSE => {
+                let socket = self.socket()?;
+                let reset = self.flag()?;
+                let farewell = if reset {
+                    Farewell::Reset
+                } else {
+                    Farewell::Close
+                };
+                Call::Close(socket, farewell)
+            }
+            call::LOOK_UP => Call::LookUp(LookupId(self.number()?), self.text()?),
+            call::CANCEL_LOOK_UP => Call::CancelLookUp(LookupId(self.number()?)),
+            call::SERVICE_PORT => Call::ServicePort(self.text()?),
+            call::WATCH_SIGNALS => Call::WatchSignals,
+            call::DESCRIPTOR_LIMIT => Call::DescriptorLimit,
+            call::SET_TIME_STAMPS => Call::SetTimeStamps(self.socket()?, self.flag()?),
+            call::SET_SPIN => Call::SetSpin(Duration::from_nanos(self.number()?)),
+            call::DEFER => Call::Defer(WorkId(self.number()?)),
+            call::POSTED => Call::Posted(match self.flag()? {
+                false => Posted::ToReactor,
+                true => Posted::ToProtocol(self.token()?),
+            }),
+            call::END => Call::End,
+            _ => return None,
+        })
+    }
+
+    fn answer(&mut self) -> Option<Answer> {
+        Some(match self.byte()? {
+            answer::NOTHING => Answer::Nothing,
+            answer::FAILED => Answer::Failed(Failure::Number(i32::try_from(self.number()?).ok()?)),
+            answer::FAILED_KIND => Answer::Failed(Failure::Kind(tags::to_kind(self.byte()?)?)),
+            answer::TOLD => Answer::Told(self.told()?),
+            answer::TIME => Answer::Time(self.passed()?),
+            answer::WALL_CLOCK => Answer::WallClock(self.wall_clock()?),
+            answer::NUMBER => Answer::Number(self.number()?),
+            answer::SOCKET => Answer::Socket(self.socket()?, self.maybe(Self::address)?),
+            answer::YES => Answer::Yes(self.flag()?),
+            answer::RECEIVED => self.received(false)?,
+            answer::DRAINED => self.received(true)?,
+            answer::ENDED => Answer::Ended,
+            answer::STAMPED => {
+                let drained = self.flag()?;
+                let arrival = self.arrival()?;
+                let data = self.some_bytes()?;
+                Answer::Stamped {
+                    data,
+                    drained,
+                    arrival,
+                }
+            }
+            answer::ENDED_AT => Answer::EndedAt(self.arrival()?),
+            answer::ADDRESS => Answer::Address(self.address()?),
+            answer::MAYBE => Answer::Maybe(self.maybe(Self::number)?),
+            answer::NAME_REFUSED => Answer::NameRefused(self.name_error()?),
+            answer::WORK_REFUSED => Answer::WorkRefused(match self.flag()? {
+                true => DeferError::Busy,
+                false => DeferError::NoThread,
+            }),
+            _ => return None,
+        })
+    }
+
+    fn received(&mut self, drained: bool) -> Option<Answer> {
+        let data = self.some_bytes()?;
+        Some(Answer::Received { data, drained })
+    }
+
+    fn told(&mut self) -> Option<Told> {
+        let head = self.number()?;
+        let mut told = Told::default();
+        for _ in 0..head >> 1 {
+            let flags = self.byte()?;
+            let token = self.token()?;
+            told.ready.push(tags::to_readiness(flags, token)?);
+        }
+        if head & 1 != 0 {
+            self.more(&mut told)?;
+        }
+        Some(told)
+    }
+
+    fn more(&mut self, told: &mut Told) -> Option<()> {
+        told.spins = self.number()?;
+        for _ in 0..self.number()? {
+            told.signals.push(tags::to_signal(self.byte()?)?);
+        }
+        for _ in 0..self.number()? {
+            let lookup = LookupId(self.number()?);
+            let outcome = if self.flag()? {
+                let mut addresses = Vec::new();
+                for _ in 0..self.number()? {
+                    addresses.push(self.ip()?);
+                }
+                Ok(addresses)
+            } else {
+                Err(self.name_error()?)
+            };
+            told.names.push((lookup, outcome));
+        }
+        for _ in 0..self.number()? {
+            told.works.push((WorkId(self.number()?), self.flag()?));
+        }
+        Some(())
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (first, rest) = self.rest.split_first()?;
+        *self.rest = rest;
+        Some(*first)
+    }
+
+    fn flag(&mut self) -> Option<bool> {
+        match self.byte()? {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (first, rest) = self.rest.split_first_chunk::<N>()?;
+        *self.rest = rest;
+        Some(*first)
+    }
+
+    fn slice(&mut self, size: u64) -> Option<&[u8]> {
+        let (first, rest) = self.rest.split_at_checked(usize::try_from(size).ok()?)?;
+        *self.rest = rest;
+        Some(first)
+    }
+
+    fn number(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7F);
+            if shift == 63 && bits > 1 {
+                return None;
+            }
+            number |= bits << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
+    fn token(&mut self) -> Option<Token> {
+        let place = u32::try_from(self.number()?).ok()?;
+        let serial = u32::try_from(self.number()?).ok()?;
+        Some(Token(u64::from(serial) << 32 | u64::from(place)))
+    }
+
+    fn socket(&mut self) -> Option<SocketId> {
+        u32::try_from(self.number()?).ok().map(SocketId)
+    }
+
+    fn passed(&mut self) -> Option<Time> {
+        let nanoseconds = self.decoder.time.as_nanos().wrapping_add(self.number()?);
+        self.decoder.time = Time::from_nanos(nanoseconds);
+        Some(self.decoder.time)
+    }
+
+    fn some_bytes(&mut self) -> Option<Bytes> {
+        let bytes = self.bytes()?;
+        (!bytes.is_empty()).then(|| bytes.into())
+    }
+
+    fn bytes(&mut self) -> Option<Vec<u8>> {
+        let size = self.number()?;
+        if size > MOST_BYTES {
+            return None;
+        }
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < size {
+            let head = self.number()?;
+            let length = head >> 1;
+            if length == 0 || length > size - bytes.len() as u64 {
+                return None;
+            }
+            if head & 1 != 0 {
+                let distance = self.number()?;
+                let length = usize::try_from(length).ok()?;
+                bytes.extend_from_slice(self.decoder.history.back(distance, length)?);
+            } else {
+                let (first, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;
+                *self.rest = rest;
+                self.decoder.history.append(first);
+                bytes.extend_from_slice(first);
+            }
+        }
+        Some(bytes)
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let size = self.number()?;
+        String::from_utf8(self.slice(size)?.to_vec()).ok()
+    }
+
+    fn maybe<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        Some(if self.flag()? {
+            Some(take(self)?)
+        } else {
+            None
+        })
+    }
+
+    fn address(&mut self) -> Option<Address> {
+        let ip = self.ip()?;
+        let port = u16::from_le_bytes(self.array()?);
+        Some(Address::Tcp(match ip {
+            IpAddr::V4(ip) => SocketAddr::from((ip, port)),
+            IpAddr::V6(ip) => {
+                let flow = u32::try_from(self.number()?).ok()?;
+                let scope = u32::try_from(self.number()?).ok()?;
+                SocketAddrV6::new(ip, port, flow, scope).into()
+            }
+        }))
+    }
+
+    fn ip(&mut self) -> Option<IpAddr> {
+        match self.byte()? {
+            4 => Some(self.array::<4>()?.into()),
+            6 => Some(self.array::<16>()?.into()),
+            _ => None,
+        }
+    }
+
+    fn name_error(&mut self) -> Option<NameError> {
+        match self.byte()? {
+            0 => Some(NameError::Unknown),
+            1 => Some(NameError::Busy),
+            2 => Some(NameError::Failed(self.text()?)),
+            _ => None,
+        }
+    }
+
+    fn arrival(&mut self) -> Option<Arrival> {
+        let stamped_by = match self.flag()? {
+            true => StampedBy::Kernel,
+            false => StampedBy::Loop,
+        };
+        let time = Time::from_nanos(self.number()?);
+        let wall_clock = self.wall_clock()?;
+        Some(Arrival {
+            time,
+            wall_clock,
+            stamped_by,
+        })
+    }
+
+    fn wall_clock(&mut self) -> Option<SystemTime> {
+        let before = self.flag()?;
+        let seconds = self.number()?;
+        let nanoseconds = u32::try_from(self.number()?).ok()?;
+        if nanoseconds >= 1_000_000_000 {
+            return None;
+        }
+        let span = Duration::new(seconds, nanoseconds);
+        if before {
+            SystemTime::UNIX_EPOCH.checked_sub(span)
+        } else {
+            SystemTime::UNIX_EPOCH.checked_add(span)
+        }
+    }
+}
