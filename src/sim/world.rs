@@ -207,7 +207,9 @@ impl World {
     ) {
         let host = self.fabric().borrow_mut().host_named(name);
         let mut network = around(SimNetwork::new(self.fabric().clone(), host));
-        network.watch_signals().expect("a simulated host has signals");
+        network
+            .watch_signals()
+            .expect("a simulated host has signals");
         let mut reactor = Reactor::on(network);
         setup(&mut reactor).expect("it is set up");
         let machine = Machine {
