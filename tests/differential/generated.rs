@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
+use std::panic::resume_unwind;
 
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
@@ -16,28 +17,31 @@ fn cases(usual: u32) -> u32 {
     asked.and_then(|cases| cases.parse().ok()).unwrap_or(usual)
 }
 
-fn agree(kind: &str, cases: u32, scenarios: &impl Strategy<Value = Scenario>) {
+/// How many scenarios needed so many worlds.
+type Needed = BTreeMap<usize, u64>;
+
+fn agree(cases: u32, scenarios: &impl Strategy<Value = Scenario>) -> Needed {
     let config = Config {
         cases,
         failure_persistence: None,
         max_shrink_iters: 300,
         ..Config::default()
     };
-    let needed = RefCell::new(BTreeMap::<usize, u64>::new());
+    let needed = RefCell::new(Needed::new());
     let outcome = TestRunner::new(config).run(scenarios, |scenario| {
         let worlds = compare(&scenario).map_err(TestCaseError::fail)?;
         *needed.borrow_mut().entry(worlds).or_default() += 1;
         Ok(())
     });
     match outcome {
-        Ok(()) => report(kind, &needed.into_inner()),
+        Ok(()) => needed.into_inner(),
         Err(TestError::Fail(why, scenario)) => panic!("{scenario}\n{}", why.message()),
         Err(error) => panic!("{error}"),
     }
 }
 
 /// Past the harness, that keeps what tests print if they pass.
-fn report(kind: &str, needed: &BTreeMap<usize, u64>) {
+fn report(kind: &str, needed: &Needed) {
     let all: u64 = needed.values().sum();
     let first = needed.get(&1).copied().unwrap_or(0);
     let most = needed.keys().last().copied().unwrap_or(0);
@@ -51,20 +55,29 @@ fn report(kind: &str, needed: &BTreeMap<usize, u64>) {
 
 #[test]
 fn where_each_step_settles_the_kernel_does_what_the_simulation_can_do() {
-    agree("settled", cases(1500), &settled());
+    report("settled", &agree(cases(1500), &settled()));
 }
 
 #[test]
 fn where_steps_race_the_kernel_does_what_the_simulation_can_do() {
-    agree("racing", cases(1000), &racing());
+    report("racing", &agree(cases(1000), &racing()));
 }
 
-/// Mostly it waits, so several wait at once.
+/// Mostly they wait, so several wait at once.
 #[test]
 fn where_deadlines_pass_the_kernel_does_what_the_simulation_can_do() {
+    const AT_ONCE: u32 = 8;
+    let mut all = Needed::new();
     std::thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| agree("hasty", cases(64) / 8, &hasty()));
+        let threads: Vec<_> = (0..AT_ONCE)
+            .map(|_| scope.spawn(|| agree(cases(64).div_ceil(AT_ONCE), &hasty())))
+            .collect();
+        for thread in threads {
+            let needed = thread.join().unwrap_or_else(|cause| resume_unwind(cause));
+            for (worlds, count) in needed {
+                *all.entry(worlds).or_default() += count;
+            }
         }
     });
+    report("hasty", &all);
 }
