@@ -199,8 +199,8 @@ pub(crate) fn play(world: &World) {
         listen.serve(move |_peer| Member::new(&room)).map(drop)
     });
     let ledger = Ledger::default();
-    for host in 0..1 + world.choose(3) {
-        let plans: Vec<Plan> = (0..1 + world.choose(6))
+    for host in 0..2 + world.choose(3) {
+        let plans: Vec<Plan> = (0..2 + world.choose(8))
             .map(|number| plan(world, format!("t{host}{number}")))
             .collect();
         world.host(&format!("client{host}"), |reactor| {

@@ -49,8 +49,8 @@ pub(super) struct Choices {
     source: Source,
     /// A scenario draws its own numbers also in a world without faults.
     scenario: Random,
-    /// Faults have ceased.
-    calm: bool,
+    /// Where nothing unusual is going to be decided, so that nobody need be asked.
+    tame: [bool; Site::COUNT],
     struck: [u64; Family::COUNT],
     reached: [u64; RarePath::ALL.len()],
     recorded: Option<Tape>,
@@ -58,10 +58,16 @@ pub(super) struct Choices {
 
 impl Choices {
     pub(super) fn new(seed: u64, source: Source) -> Self {
+        let mut tame = [matches!(source, Source::Tame); Site::COUNT];
+        if let Source::Seeded(seeded) = &source {
+            for site in Site::all() {
+                tame[site.index()] = seeded.is_off(site);
+            }
+        }
         Self {
             source,
             scenario: Random::new(seed, u64::MAX - 1),
-            calm: false,
+            tame,
             struck: [0; Family::COUNT],
             reached: [0; RarePath::ALL.len()],
             recorded: None,
@@ -70,6 +76,8 @@ impl Choices {
 
     /// From now on, and all of it, on a tape.
     pub(super) fn record(&mut self, seed: u64, faults: Faults) {
+        // A tape counts every decision.
+        self.tame = [false; Site::COUNT];
         self.recorded = Some(Tape::new(seed, faults));
     }
 
@@ -80,7 +88,7 @@ impl Choices {
     /// An outcome below `n` (which is at least 1); 0 is the tame one.
     #[inline]
     pub(super) fn choose(&mut self, site: Site, n: u64) -> u64 {
-        if matches!(self.source, Source::Tame) || self.calm {
+        if self.tame[site.index()] {
             return 0;
         }
         self.draw(site, n)
@@ -144,7 +152,7 @@ impl Choices {
 
     /// From now on nothing unusual is decided any more.
     pub(super) fn cease(&mut self) {
-        self.calm = true;
+        self.tame = [true; Site::COUNT];
     }
 
     /// How often each family has struck.

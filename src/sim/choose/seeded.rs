@@ -64,6 +64,10 @@ impl Seeded {
         }
     }
 
+    pub(super) fn is_off(&self, site: Site) -> bool {
+        self.strengths[site.family() as usize] == Strength::Off
+    }
+
     /// Those that are on, with their strength.
     pub(super) fn families(&self) -> Vec<(Family, String)> {
         let strengths = Family::ALL.into_iter().zip(self.strengths);
