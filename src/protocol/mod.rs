@@ -2,6 +2,7 @@
 //! which is compiled once for each protocol; calls nobody by itself.
 
 mod frames;
+mod input;
 
 use std::any::Any;
 use std::fmt;
@@ -12,8 +13,9 @@ use crate::framing::Lines;
 use crate::limits::Idle;
 use crate::transport::Transport;
 
-pub use frames::Input;
-pub(crate) use frames::{Held, Mode, cut_after_raw};
+pub(crate) use frames::{Mode, cut_after_raw};
+pub(crate) use input::Held;
+pub use input::Input;
 
 /// One connection's behaviour: a struct of the user's own, one for each connection.
 ///

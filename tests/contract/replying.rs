@@ -103,13 +103,14 @@ fn a_part_of_the_input_is_unsent_until_the_callback_returns(world: &World) {
     let listener = world.serve(move |_| {
         let log = noted.clone();
         Spy::new(&noted).data(move |transport, data| {
-            transport.write(&data[..3]);
-            log.note(format!("unsent {}", transport.unsent()));
+            transport.write(data);
+            let counted = transport.unsent() >= data.len();
+            log.note(if counted { "counted" } else { "missed" });
         })
     });
     let peer = world.peer(&listener);
-    peer.send_bytes("abcdef").expect_bytes("abc");
-    assert!(log.has("unsent 3"), "{log:?}");
+    peer.send_bytes("abcdef").expect_bytes("abcdef");
+    assert!(log.has("counted") && !log.has("missed"), "{log:?}");
 }
 
 /// The system tells an error once: whoever meets it has to keep it.
