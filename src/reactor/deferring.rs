@@ -155,7 +155,7 @@ impl Transport<'_> {
     /// }
     /// # let mut wire = ropewalk::testing::connect(Files);
     /// # wire.receives("no/such/file\r\n");
-    /// # wire.expect("no such file\r\n");
+    /// # wire.sent("no such file\r\n");
     /// ```
     pub fn defer_to_thread<P: Protocol, T: Send + 'static>(
         &mut self,

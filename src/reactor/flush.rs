@@ -217,6 +217,9 @@ impl Reactor {
         let socket = socket.filter(|_| !self.crossed);
         match written {
             Written::Nothing => {}
+            // A write of nothing is no call to the system.
+            Written::Part(part) if part.is_empty() => {}
+            Written::Buffer(buffer) if buffer.is_empty() => self.keep_output(id, buffer, 0),
             Written::Part(part) => {
                 let data = &chunk[part];
                 let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));

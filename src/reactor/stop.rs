@@ -148,6 +148,7 @@ impl Reactor {
         }
         self.settle();
         for id in self.connections.ids() {
+            self.release_output(id);
             if let Some(connection) = self.connections.remove(id) {
                 self.leave_settings(connection.settings);
                 self.discard((connection.protocol, connection.rare));

@@ -157,7 +157,7 @@ pub(super) struct End {
     /// Room in the send buffer is to be told of.
     pub(super) awaits_room: bool,
     /// What was read of it and its holder has not yet heard, if somebody listens in.
-    pub(super) handed_over: Option<BytesMut>,
+    pub(super) handed_over: Option<HandedOver>,
 }
 
 impl End {
@@ -180,6 +180,14 @@ impl End {
             handed_over: None,
         }
     }
+}
+
+/// What was read of an end and its holder has not yet heard.
+#[derive(Debug, Default)]
+pub(super) struct HandedOver {
+    pub(super) bytes: BytesMut,
+    /// The holder has heard a frame last: the rest of its envelope may come first.
+    pub(super) enveloped: bool,
 }
 
 /// Who can still use an end.

@@ -65,7 +65,7 @@ impl Sweep {
     }
 }
 
-/// Plays a scenario in a fresh world for each seed. If one panics, its decisions are made fewer and smaller as long as it
+/// Plays a scenario in a fresh world for each seed; in the first one twice, to see that it repeats itself. If one panics, its decisions are made fewer and smaller as long as it
 /// fails in the same way; then it panics with what is left: the tape of the decisions as a test to be pasted, and the
 /// story of the run.
 ///
@@ -78,14 +78,28 @@ impl Sweep {
 /// ```
 pub fn sweep(seeds: Range<u64>, faults: Faults, scenario: impl Fn(&World)) -> Sweep {
     let mut sweep = Sweep::default();
-    for seed in seeds {
+    for seed in seeds.clone() {
         let world = World::new(seed, faults);
         match play(&world, &scenario) {
             Ok(()) => sweep.add(&world),
             Err(failure) => shrink::report(seed, faults, &failure, &scenario),
         }
+        if seed == seeds.start {
+            play_again(&world, &scenario);
+        }
     }
     sweep
+}
+
+/// A scenario that does not repeat itself could not be played again when it fails.
+fn play_again(first: &World, scenario: &impl Fn(&World)) {
+    let world = World::new(first.seed(), first.faults());
+    scenario(&world);
+    assert!(
+        world.fingerprint() == first.fingerprint(),
+        "the same seed twice is not the same run: something in the scenario depends on a clock, on random numbers, on \
+         addresses in memory, on the order of a HashMap, or on what an earlier run left behind"
+    );
 }
 
 /// Plays a scenario with the decisions of a tape, as a failed [`sweep`] prints it.

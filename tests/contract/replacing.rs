@@ -70,8 +70,9 @@ impl Blocked {
         self.world.step();
     }
 
+    /// The system may have taken a little more meanwhile.
     fn waiting(&self) -> usize {
-        self.known.unsent(&self.world) - self.before
+        self.known.unsent(&self.world).saturating_sub(self.before)
     }
 
     fn replaced(&self) -> u64 {

@@ -1,12 +1,12 @@
 //! What the oracles hold reactors against: what a kernel handed over, and what it told of that was not looked at. Owns the
 //! copies; judges nothing.
 
-use bytes::{Buf, BytesMut};
+use bytes::Buf;
 
 use super::Fabric;
 use crate::network::Token;
 use crate::sim::host::HostId;
-use crate::sim::link::EndId;
+use crate::sim::link::{EndId, HandedOver};
 
 /// So much that was handed over and not heard is kept, then the end is not listened to any more.
 const MOST: usize = 4 * 1024 * 1024;
@@ -19,7 +19,7 @@ impl Fabric {
         };
         let fresh = !link.inbound(id.side).was_read();
         if fresh {
-            link.end_mut(id.side).handed_over = Some(BytesMut::new());
+            link.end_mut(id.side).handed_over = Some(HandedOver::default());
         }
         fresh
     }
@@ -37,7 +37,9 @@ impl Fabric {
         };
         let kept = &mut link.end_mut(id.side).handed_over;
         match kept {
-            Some(bytes) if bytes.len() + data.len() <= MOST => bytes.extend_from_slice(data),
+            Some(kept) if kept.bytes.len() + data.len() <= MOST => {
+                kept.bytes.extend_from_slice(data);
+            }
             _ => *kept = None,
         }
     }
@@ -48,16 +50,18 @@ impl Fabric {
         let Some(link) = self.links.get_mut(&id.link) else {
             return true;
         };
-        let Some(kept) = &mut link.end_mut(id.side).handed_over else {
+        let Some(HandedOver { bytes, enveloped }) = &mut link.end_mut(id.side).handed_over else {
             return true;
         };
-        let place = match (whole, kept.starts_with(data)) {
-            (_, true) => Some(0),
-            (true, false) => None,
-            (false, false) => memchr::memmem::find(kept, data),
+        let skips = !whole || *enveloped;
+        *enveloped = !whole;
+        let place = match bytes.starts_with(data) {
+            true => Some(0),
+            false if skips => memchr::memmem::find(bytes, data),
+            false => None,
         };
         if let Some(place) = place {
-            kept.advance(place + data.len());
+            bytes.advance(place + data.len());
         }
         place.is_some()
     }

