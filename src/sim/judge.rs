@@ -142,6 +142,7 @@ impl Inspector for Inspection {
     }
 
     fn timer_fires(&self, due: Time, now: Time) {
+        self.0.fabric.borrow_mut().events += 1;
         let (at, before) = self.0.fired.replace((now, due));
         if due > now {
             self.0

@@ -14,7 +14,7 @@ use crate::network::Time;
 use crate::reactor::{Reactor, Stepper};
 
 /// Calls that are posted at once, at the most.
-const MOST_POSTS: u64 = 3_000;
+const MOST_POSTS: u64 = 1_500;
 /// A leap of time is up to a few hours.
 const LEAPS: u64 = LENGTHS + 44;
 
@@ -266,7 +266,9 @@ impl World {
         };
         let count = {
             let mut fabric = self.fabric().borrow_mut();
-            1 + fabric.choose(Site::How(Family::Posts), MOST_POSTS)
+            let count = 1 + fabric.choose(Site::How(Family::Posts), MOST_POSTS);
+            fabric.events += count;
+            count
         };
         self.act_on(index, |reactor| {
             let remote = reactor.remote();

@@ -27,7 +27,7 @@ impl Sweep {
         self.seeds
     }
 
-    /// How many events there were in all of them: segments that arrived, readiness that was told of, callbacks.
+    /// How many events there were in all of them: segments that arrived, readiness that was told of, callbacks, timers, posted calls.
     pub fn events(&self) -> u64 {
         self.events
     }

@@ -125,7 +125,7 @@ impl World {
         self.fabric().borrow_mut().choices.draw_for_scenario(n)
     }
 
-    /// How much has happened: segments that arrived, readiness that was told of, callbacks.
+    /// How much has happened: segments that arrived, readiness that was told of, callbacks, timers, posted calls.
     pub fn events(&self) -> u64 {
         self.fabric().borrow().events
     }

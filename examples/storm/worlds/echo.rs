@@ -172,7 +172,7 @@ pub(crate) fn play(world: &World) {
 }
 
 fn plan(world: &World) -> Plan {
-    let sizes = [64, 1, 17, 300, 2_000, 30_000];
+    let sizes = [64, 1, 17, 300, 2_000, 12_000];
     Plan {
         blocks: 1 + world.choose(300),
         size: sizes[world.choose(6) as usize],
