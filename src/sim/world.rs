@@ -45,6 +45,8 @@ pub(super) struct State {
     pub(super) stopped_by_fault: RefCell<BTreeSet<usize>>,
     /// What an oracle found to be wrong.
     verdict: Rc<Verdict>,
+    /// What it has last panicked with, without the story.
+    failure: RefCell<Option<String>>,
     turns: Cell<u64>,
     /// Turns since the clock last moved.
     turns_at_once: Cell<u64>,
@@ -73,9 +75,9 @@ impl World {
     }
 
     pub(super) fn from_source(seed: u64, faults: Faults, source: Source, kept: Kept) -> Self {
-        let mut fabric = Fabric::new(seed, source);
+        let mut fabric = Fabric::new(seed, faults, source);
         if kept == Kept::Tape {
-            fabric.choices.record(seed, faults);
+            fabric.choices.record(seed);
         }
         let world = Self {
             state: Rc::new(State {
@@ -86,6 +88,7 @@ impl World {
                 strikes: RefCell::new(Vec::new()),
                 stopped_by_fault: RefCell::new(BTreeSet::new()),
                 verdict: Rc::default(),
+                failure: RefCell::default(),
                 turns: Cell::new(0),
                 turns_at_once: Cell::new(0),
             }),
@@ -384,9 +387,15 @@ impl World {
         &self.state.fabric
     }
 
+    /// What it has panicked with, if it has, and the story left aside.
+    pub(super) fn take_failure(&self) -> Option<String> {
+        self.state.failure.borrow_mut().take()
+    }
+
     /// Panics with the story so far.
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
+        *self.state.failure.borrow_mut() = Some(what.to_owned());
         let ladder = self.ladder();
         panic!(
             "{what}\nseed {}, Faults::{:?}, t={}, after {} turns; what happened:\n\n{ladder}",
@@ -485,6 +494,9 @@ impl World {
         let pace = match outcome {
             Ok(true) => {
                 judge.after_turn(stepper.glance());
+                if self.state.faults == Faults::All {
+                    judge.check_panics(stepper.glance());
+                }
                 self.pace_of(&mut stepper)
             }
             Ok(false) => {
