@@ -1,5 +1,5 @@
-//! Panics of scenarios: not printed as they come, for a search makes hundreds, but remembered with their place. Owns the hook
-//! for that; leaves the panics of other threads alone.
+//! Panics of scenarios: remembered with their place, and not printed in a search, which makes hundreds. Owns the hook for that;
+//! leaves the panics of other threads alone.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -24,25 +24,38 @@ impl fmt::Display for Panic {
     }
 }
 
+/// What becomes of panics besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hook {
+    /// The hook that was there before hears of them as ever, and prints them.
+    Asked,
+    /// It hears nothing.
+    Spared,
+}
+
 thread_local! {
-    static WATCHED: Cell<bool> = const { Cell::new(false) };
+    static WATCHED: Cell<Option<Hook>> = const { Cell::new(None) };
     static SEEN: RefCell<Vec<Panic>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs code whose panics are remembered and not printed: gives back what came of it, and all panics on the way.
-pub(super) fn watch<R>(act: impl FnOnce() -> R) -> (thread::Result<R>, Vec<Panic>) {
+/// Runs code whose panics are remembered: gives back what came of it, and all panics on the way.
+pub(super) fn watch<R>(hook: Hook, act: impl FnOnce() -> R) -> (thread::Result<R>, Vec<Panic>) {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();
         panic::set_hook(Box::new(move |info| {
-            if !WATCHED.get() {
-                others(info);
-            } else if let Some(panic) = read(info) {
+            let watched = WATCHED.get();
+            if watched.is_some()
+                && let Some(panic) = read(info)
+            {
                 remember(panic);
+            }
+            if watched != Some(Hook::Spared) {
+                others(info);
             }
         }));
     });
-    let outer = (WATCHED.replace(true), SEEN.take());
+    let outer = (WATCHED.replace(Some(hook)), SEEN.take());
     let result = panic::catch_unwind(AssertUnwindSafe(act));
     WATCHED.set(outer.0);
     (result, SEEN.replace(outer.1))

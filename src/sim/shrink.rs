@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::choose::{Mark, Source, Tape};
 use super::faults::Faults;
+use super::panics::Hook;
 use super::sweep::{Course, Failure, play};
 use super::world::{Kept, World};
 
@@ -35,7 +36,8 @@ pub(super) fn report(
             panic!("{}", tell_smallest(course, first, decisions, &smallest));
         }
         None => panic!(
-            "{}\nplayed again, it did not fail in that way: something in the scenario is not repeatable. What happened at \
+            "{}\nplayed again, it did not fail in that way: something in the scenario is not repeatable, or waits \
+             for a panic hook. What happened at \
              first:\n\n{}",
             headline(course, first, failure),
             first.ladder()
@@ -104,7 +106,7 @@ impl<S: Fn(&World)> Shrinker<'_, S> {
 
     fn play(&mut self, world: World) -> Option<Found> {
         self.runs += 1;
-        let failure = play(&world, self.scenario).err();
+        let failure = play(&world, self.scenario, Hook::Spared).err();
         self.events += world.events();
         let failure = failure.filter(|failure| failure.kind() == self.kind)?;
         let tape = world.take_tape();

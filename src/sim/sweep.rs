@@ -8,7 +8,7 @@ use std::panic::resume_unwind;
 use super::choose::{Enumerated, Fuzzed, Source, Tape};
 use super::family::Family;
 use super::faults::Faults;
-use super::panics::{self, Panic};
+use super::panics::{self, Hook, Panic};
 use super::shrink;
 use super::trace::Trace;
 use super::world::{Kept, World};
@@ -87,7 +87,7 @@ pub fn sweep(seeds: Range<u64>, faults: Faults, scenario: impl Fn(&World)) -> Sw
     let mut sweep = Sweep::default();
     for seed in seeds.clone() {
         let world = World::new(seed, faults);
-        match play(&world, &scenario) {
+        match play(&world, &scenario, Hook::Asked) {
             Ok(()) => sweep.add(&world),
             Err(failure) => {
                 let again = Source::of_seed(seed, faults);
@@ -116,14 +116,18 @@ fn play_again(first: &World, scenario: &impl Fn(&World)) {
 /// Plays a scenario with the decisions of a tape, as a failed [`sweep`] prints it.
 ///
 /// # Panics
-/// If the text is no tape, or the scenario panics.
+/// If the text is no tape. If the scenario panics, with what it says and the story of the run.
 #[track_caller]
 pub fn replay(tape: &str, scenario: impl Fn(&World)) {
     let tape: Tape = match tape.parse() {
         Ok(tape) => tape,
         Err(error) => panic!("{error}"),
     };
-    scenario(&World::on_tape(&tape));
+    let world = World::on_tape(&tape);
+    if let Err(failure) = play(&world, &scenario, Hook::Asked) {
+        let (now, ladder) = (world.now(), world.ladder());
+        panic!("{failure}\nWhat happened until t={now}:\n\n{ladder}");
+    }
 }
 
 /// Plays a scenario with every course that its first `depth` decisions can take, of each the usual outcome, the least unusual
@@ -138,7 +142,7 @@ pub fn enumerate(depth: usize, faults: Faults, scenario: impl Fn(&World)) -> u64
     let mut next = Some(Enumerated::new(depth));
     while let Some(course) = next {
         let world = World::from_source(0, faults, Source::Enumerated(course), Kept::Tape);
-        if let Err(failure) = play(&world, &scenario) {
+        if let Err(failure) = play(&world, &scenario, Hook::Asked) {
             let again = Source::Tape(Box::new(world.take_tape().playback()));
             shrink::report(Course::Number(count), &world, &failure, again, &scenario)
         }
@@ -159,7 +163,8 @@ pub fn fuzz(bytes: &[u8], faults: Faults, scenario: impl Fn(&World)) {
     let world = World::from_source(0, faults, source(), Kept::Nothing);
     // One input in a million is told of, and that is played again.
     world.set_trace(Trace::Off);
-    if let Err(failure) = play(&world, &scenario) {
+    // A fuzzer's own hook ends the process, and the report would never come.
+    if let Err(failure) = play(&world, &scenario, Hook::Spared) {
         shrink::report(Course::Input, &world, &failure, source(), &scenario)
     }
 }
@@ -215,8 +220,10 @@ impl fmt::Display for Failure {
     }
 }
 
-pub(super) fn play(world: &World, scenario: &impl Fn(&World)) -> Result<(), Failure> {
-    let (outcome, mut caught) = panics::watch(|| scenario(world));
+/// Plays a scenario whose failure is going to be reported with its story.
+pub(super) fn play(world: &World, scenario: &impl Fn(&World), hook: Hook) -> Result<(), Failure> {
+    world.is_reported();
+    let (outcome, mut caught) = panics::watch(hook, || scenario(world));
     let Err(cause) = outcome else {
         return Ok(());
     };

@@ -47,6 +47,8 @@ pub(super) struct State {
     verdict: Rc<Verdict>,
     /// What it has last panicked with, without the story.
     failure: RefCell<Option<String>>,
+    /// Who plays it tells the story, if it fails.
+    reported: Cell<bool>,
     turns: Cell<u64>,
     /// Turns since the clock last moved.
     turns_at_once: Cell<u64>,
@@ -89,6 +91,7 @@ impl World {
                 stopped_by_fault: RefCell::new(BTreeSet::new()),
                 verdict: Rc::default(),
                 failure: RefCell::default(),
+                reported: Cell::new(false),
                 turns: Cell::new(0),
                 turns_at_once: Cell::new(0),
             }),
@@ -387,6 +390,11 @@ impl World {
         &self.state.fabric
     }
 
+    /// From now on the story is left aside when something fails: it is told by who plays the scenario.
+    pub(super) fn is_reported(&self) {
+        self.state.reported.set(true);
+    }
+
     /// What it has panicked with, if it has, and the story left aside.
     pub(super) fn take_failure(&self) -> Option<String> {
         self.state.failure.borrow_mut().take()
@@ -396,14 +404,13 @@ impl World {
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
         *self.state.failure.borrow_mut() = Some(what.to_owned());
-        let ladder = self.ladder();
-        panic!(
-            "{what}\nseed {}, Faults::{:?}, t={}, after {} turns; what happened:\n\n{ladder}",
-            self.state.seed,
-            self.state.faults,
-            self.now(),
-            self.turns(),
-        )
+        let (seed, faults, now) = (self.state.seed, self.state.faults, self.now());
+        let turns = self.turns();
+        let when = format!("seed {seed}, Faults::{faults:?}, t={now}, after {turns} turns");
+        if self.state.reported.get() {
+            panic!("{what}\n{when}")
+        }
+        panic!("{what}\n{when}; what happened:\n\n{}", self.ladder())
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {
