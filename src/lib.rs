@@ -27,7 +27,8 @@
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
-//! - [`guide::recipes`] has the small things every protocol needs, each as a whole program.
+//! - [`guide::recipes`] has the small things every protocol needs, each as a whole program; [`guide::own_protocol`] tells how to
+//!   test one of your own.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
 //! - [`record`] writes down all that a program meets, and does it again: an incident becomes a test.
 //! - [`network`] is the seam to the operating system, below all of it.

@@ -2,6 +2,9 @@
 
 #[path = "../../tests/fuzz/bodies/mod.rs"]
 mod bodies;
+#[path = "../../examples/chat.rs"]
+#[expect(dead_code, reason = "its command line is not used here")]
+mod chat;
 
 /// See `tests/fuzz/bodies/endpoints.rs`.
 pub fn endpoints(input: &[u8]) {
@@ -21,4 +24,9 @@ pub fn lying(input: &[u8]) {
 /// See `tests/fuzz/bodies/prefixed.rs`.
 pub fn prefixed(input: &[u8]) {
     bodies::prefixed::play(input);
+}
+
+/// See `tests/fuzz/bodies/world.rs`.
+pub fn world(input: &[u8]) {
+    bodies::world::play(input);
 }

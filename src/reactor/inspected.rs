@@ -70,6 +70,11 @@ impl Reactor {
         }
     }
 
+    /// How often users' code panicked.
+    pub(crate) fn panics(&self) -> u64 {
+        self.counters.panics
+    }
+
     pub(crate) fn has_unsent(&self) -> bool {
         self.outs.len() > 0
     }

@@ -1,5 +1,7 @@
 //! What may go wrong in a world. Owns the levels that a test asks for; does not decide when anything strikes.
 
+use super::family::Family;
+
 /// How unkind a simulated world is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -17,6 +19,15 @@ pub enum Faults {
 }
 
 impl Faults {
+    /// Whether a family is among them.
+    pub(super) const fn has(self, family: Family) -> bool {
+        match self {
+            Self::None => false,
+            Self::Unnoticeable => family.is_unnoticeable(),
+            Self::All => true,
+        }
+    }
+
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::None => "none",

@@ -33,6 +33,8 @@ pub(super) struct Host {
     listeners: Vec<SocketId>,
     /// How many descriptors it may have open.
     pub(super) limit: Option<usize>,
+    /// The same for a while, as others take what there is: a process that asks how many it may have is not told of it.
+    pub(super) wanting: Option<usize>,
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
     ports: BTreeSet<u16>,
@@ -125,6 +127,7 @@ impl Host {
             free: BTreeSet::new(),
             listeners: Vec::new(),
             limit: None,
+            wanting: None,
             marked: VecDeque::new(),
             ports: BTreeSet::new(),
             next_port: *EPHEMERAL.start(),
@@ -164,8 +167,10 @@ impl Host {
     }
 
     pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
-        match self.limit {
-            Some(limit) if self.open_descriptors() >= limit => Err(errno::error(errno::EMFILE)),
+        let limits = [self.limit, self.wanting];
+        let least = limits.into_iter().flatten().min();
+        match least {
+            Some(least) if self.open_descriptors() >= least => Err(errno::error(errno::EMFILE)),
             _ => Ok(()),
         }
     }

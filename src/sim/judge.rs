@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::choose::Site;
 use super::fabric::Shared;
 use super::host::HostId;
+use super::panics;
 use super::witness::Witness;
 use crate::inspector::{Inspector, RarePath};
 use crate::network::Time;
@@ -52,6 +53,8 @@ pub(super) struct Judge {
     fired: Cell<(Time, Time)>,
     /// What waited unsent beyond the hard limit when the last turn ended.
     excess: RefCell<BTreeMap<ConnectionId, usize>>,
+    /// How many callbacks a fault had panic.
+    panics: Cell<u64>,
 }
 
 impl Judge {
@@ -64,12 +67,15 @@ impl Judge {
             open: RefCell::default(),
             fired: Cell::new((Time::START, Time::START)),
             excess: RefCell::default(),
+            panics: Cell::new(0),
         })
     }
 
     /// Whether the callback that comes is to panic.
     pub(super) fn panics(&self) -> bool {
-        self.fabric.borrow_mut().choose(Site::Panic, 2) == 1
+        let panics = self.fabric.borrow_mut().choose(Site::Panic, 2) == 1;
+        self.panics.set(self.panics.get() + u64::from(panics));
+        panics
     }
 
     /// Looks at a reactor after one of its turns.
@@ -94,6 +100,17 @@ impl Judge {
             }
         }
         *excess = now;
+    }
+
+    /// Callbacks and posted calls panic only where a fault has them panic.
+    pub(super) fn check_panics(&self, reactor: &Reactor) {
+        let of_faults = self.panics.get();
+        if reactor.panics() > of_faults {
+            self.verdict.say("no panic", || match panics::last() {
+                Some(panic) => format!("a callback panics, and no fault has it, {panic}"),
+                None => "a callback panics, and no fault has it".to_owned(),
+            });
+        }
     }
 
     fn check_fairness(&self, reactor: &Reactor) {

@@ -19,6 +19,7 @@ mod link;
 mod machine;
 mod names;
 mod network;
+mod panics;
 mod pcap;
 mod peer;
 mod pipe;

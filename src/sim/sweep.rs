@@ -3,12 +3,14 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 
 use super::choose::{Enumerated, Fuzzed, Source, Tape};
 use super::family::Family;
 use super::faults::Faults;
+use super::panics::{self, Hook, Panic};
 use super::shrink;
+use super::trace::Trace;
 use super::world::{Kept, World};
 use crate::inspector::RarePath;
 
@@ -65,9 +67,10 @@ impl Sweep {
     }
 }
 
-/// Plays a scenario in a fresh world for each seed; in the first one twice, to see that it repeats itself. If one panics, its decisions are made fewer and smaller as long as it
-/// fails in the same way; then it panics with what is left: the tape of the decisions as a test to be pasted, and the
-/// story of the run.
+/// Plays a scenario in a fresh world for each seed; in the first one twice, to see that it repeats itself. If one panics, its
+/// decisions are made fewer and smaller as long as it fails in the same way at the same place; then it panics with what is
+/// left: the story of the smallest run as a ladder, and its decisions as a test to be pasted. How to read it is told in
+/// [`guide::own_protocol`](crate::guide::own_protocol).
 ///
 /// ```no_run
 /// use ropewalk::sim::{self, Faults};
@@ -76,13 +79,20 @@ impl Sweep {
 ///     world.set_window(4096);
 /// });
 /// ```
+///
+/// # Panics
+/// If the scenario panics for one of the seeds.
+#[track_caller]
 pub fn sweep(seeds: Range<u64>, faults: Faults, scenario: impl Fn(&World)) -> Sweep {
     let mut sweep = Sweep::default();
     for seed in seeds.clone() {
         let world = World::new(seed, faults);
-        match play(&world, &scenario) {
+        match play(&world, &scenario, Hook::Asked) {
             Ok(()) => sweep.add(&world),
-            Err(failure) => shrink::report(seed, faults, &failure, &scenario),
+            Err(failure) => {
+                let again = Source::of_seed(seed, faults);
+                shrink::report(Course::Seed(seed), &world, &failure, again, &scenario)
+            }
         }
         if seed == seeds.start {
             play_again(&world, &scenario);
@@ -92,6 +102,7 @@ pub fn sweep(seeds: Range<u64>, faults: Faults, scenario: impl Fn(&World)) -> Sw
 }
 
 /// A scenario that does not repeat itself could not be played again when it fails.
+#[track_caller]
 fn play_again(first: &World, scenario: &impl Fn(&World)) {
     let world = World::new(first.seed(), first.faults());
     scenario(&world);
@@ -105,14 +116,18 @@ fn play_again(first: &World, scenario: &impl Fn(&World)) {
 /// Plays a scenario with the decisions of a tape, as a failed [`sweep`] prints it.
 ///
 /// # Panics
-/// If the text is no tape, or the scenario panics.
+/// If the text is no tape. If the scenario panics, with what it says and the story of the run.
 #[track_caller]
 pub fn replay(tape: &str, scenario: impl Fn(&World)) {
     let tape: Tape = match tape.parse() {
         Ok(tape) => tape,
         Err(error) => panic!("{error}"),
     };
-    scenario(&World::on_tape(&tape));
+    let world = World::on_tape(&tape);
+    if let Err(failure) = play(&world, &scenario, Hook::Asked) {
+        let (now, ladder) = (world.now(), world.ladder());
+        panic!("{failure}\nWhat happened until t={now}:\n\n{ladder}");
+    }
 }
 
 /// Plays a scenario with every course that its first `depth` decisions can take, of each the usual outcome, the least unusual
@@ -120,15 +135,16 @@ pub fn replay(tape: &str, scenario: impl Fn(&World)) {
 /// how many there were.
 ///
 /// # Panics
-/// If the scenario panics in one of them: with that course as a tape.
+/// If the scenario panics in one of them, with a report as of [`sweep`].
+#[track_caller]
 pub fn enumerate(depth: usize, faults: Faults, scenario: impl Fn(&World)) -> u64 {
     let mut count = 0;
     let mut next = Some(Enumerated::new(depth));
     while let Some(course) = next {
         let world = World::from_source(0, faults, Source::Enumerated(course), Kept::Tape);
-        if let Err(failure) = play(&world, &scenario) {
-            let tape = world.take_tape();
-            panic!("{failure}\nto play it alone: sim::replay(\"{tape}\", ..)");
+        if let Err(failure) = play(&world, &scenario, Hook::Asked) {
+            let again = Source::Tape(Box::new(world.take_tape().playback()));
+            shrink::report(Course::Number(count), &world, &failure, again, &scenario)
         }
         count += 1;
         next = world.next_course();
@@ -136,43 +152,90 @@ pub fn enumerate(depth: usize, faults: Faults, scenario: impl Fn(&World)) -> u64
     count
 }
 
-/// Plays a scenario with the decisions that a fuzzer's bytes are: the bytes are the schedule.
+/// Plays a scenario with the decisions that a fuzzer's bytes are: the bytes are the schedule. Behind the last byte nothing is
+/// out of the ordinary any more, so every input comes to an end if the scenario does.
+///
+/// # Panics
+/// If the scenario panics, with a report as of [`sweep`].
+#[track_caller]
 pub fn fuzz(bytes: &[u8], faults: Faults, scenario: impl Fn(&World)) {
-    let world = World::from_source(0, faults, Source::Fuzzed(Fuzzed::new(bytes)), Kept::Nothing);
-    scenario(&world);
+    let source = || Source::Fuzzed(Fuzzed::new(bytes));
+    let world = World::from_source(0, faults, source(), Kept::Nothing);
+    // One input in a million is told of, and that is played again.
+    world.set_trace(Trace::Off);
+    // A fuzzer's own hook ends the process, and the report would never come.
+    if let Err(failure) = play(&world, &scenario, Hook::Spared) {
+        shrink::report(Course::Input, &world, &failure, source(), &scenario)
+    }
+}
+
+/// Which of the runs of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Course {
+    Seed(u64),
+    /// Of those that are enumerated.
+    Number(u64),
+    /// A fuzzer's.
+    Input,
+}
+
+impl fmt::Display for Course {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Seed(seed) => write!(f, "seed {seed}"),
+            Self::Number(number) => write!(f, "course {number}"),
+            Self::Input => f.write_str("this input"),
+        }
+    }
 }
 
 /// How a scenario failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    text: String,
+    what: String,
+    /// Where that was found.
+    at: Option<String>,
+    /// Panics that were caught before, as those of callbacks are.
+    caught: Vec<Panic>,
 }
 
 impl Failure {
-    /// What it is known by: its first line, without numbers.
-    pub(super) fn kind(&self) -> String {
-        let first = self.text.lines().next().unwrap_or_default();
-        first.chars().filter(|c| !c.is_ascii_digit()).collect()
+    /// What it is known by: its place, and its first line without numbers.
+    pub(super) fn kind(&self) -> (Option<String>, String) {
+        let first = self.what.lines().next().unwrap_or_default();
+        let words = first.chars().filter(|c| !c.is_ascii_digit()).collect();
+        (self.at.clone(), words)
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.what)?;
+        if let Some(at) = &self.at {
+            write!(f, "\n  at {at}")?;
+        }
+        self.caught
+            .iter()
+            .try_for_each(|panic| write!(f, "\n  before that, a panic {panic}"))
     }
 }
 
-pub(super) fn play(world: &World, scenario: &impl Fn(&World)) -> Result<(), Failure> {
-    let Err(cause) = catch_unwind(AssertUnwindSafe(|| scenario(world))) else {
+/// Plays a scenario whose failure is going to be reported with its story.
+pub(super) fn play(world: &World, scenario: &impl Fn(&World), hook: Hook) -> Result<(), Failure> {
+    world.is_reported();
+    let (outcome, mut caught) = panics::watch(hook, || scenario(world));
+    let Err(cause) = outcome else {
         return Ok(());
     };
-    let text = match cause.downcast::<String>() {
-        Ok(text) => *text,
-        Err(cause) => match cause.downcast::<&str>() {
-            Ok(text) => (*text).to_owned(),
-            // Somebody's own object: it means something to who made it.
-            Err(cause) => resume_unwind(cause),
-        },
+    let Some(text) = panics::text_of(&*cause) else {
+        // Somebody's own object: it means something to who made it.
+        resume_unwind(cause)
     };
-    Err(Failure { text })
+    // The last panic is this one, unless it was handed on without asking the hook.
+    let at = caught.pop_if(|panic| panic.text == text);
+    Err(Failure {
+        what: world.take_failure().unwrap_or(text),
+        at: at.map(|panic| panic.at),
+        caught,
+    })
 }

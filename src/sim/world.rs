@@ -45,6 +45,10 @@ pub(super) struct State {
     pub(super) stopped_by_fault: RefCell<BTreeSet<usize>>,
     /// What an oracle found to be wrong.
     verdict: Rc<Verdict>,
+    /// What it has last panicked with, without the story.
+    failure: RefCell<Option<String>>,
+    /// Who plays it tells the story, if it fails.
+    reported: Cell<bool>,
     turns: Cell<u64>,
     /// Turns since the clock last moved.
     turns_at_once: Cell<u64>,
@@ -73,9 +77,9 @@ impl World {
     }
 
     pub(super) fn from_source(seed: u64, faults: Faults, source: Source, kept: Kept) -> Self {
-        let mut fabric = Fabric::new(seed, source);
+        let mut fabric = Fabric::new(seed, faults, source);
         if kept == Kept::Tape {
-            fabric.choices.record(seed, faults);
+            fabric.choices.record(seed);
         }
         let world = Self {
             state: Rc::new(State {
@@ -86,6 +90,8 @@ impl World {
                 strikes: RefCell::new(Vec::new()),
                 stopped_by_fault: RefCell::new(BTreeSet::new()),
                 verdict: Rc::default(),
+                failure: RefCell::default(),
+                reported: Cell::new(false),
                 turns: Cell::new(0),
                 turns_at_once: Cell::new(0),
             }),
@@ -384,17 +390,27 @@ impl World {
         &self.state.fabric
     }
 
+    /// From now on the story is left aside when something fails: it is told by who plays the scenario.
+    pub(super) fn is_reported(&self) {
+        self.state.reported.set(true);
+    }
+
+    /// What it has panicked with, if it has, and the story left aside.
+    pub(super) fn take_failure(&self) -> Option<String> {
+        self.state.failure.borrow_mut().take()
+    }
+
     /// Panics with the story so far.
     #[track_caller]
     pub(super) fn fail(&self, what: &str) -> ! {
-        let ladder = self.ladder();
-        panic!(
-            "{what}\nseed {}, Faults::{:?}, t={}, after {} turns; what happened:\n\n{ladder}",
-            self.state.seed,
-            self.state.faults,
-            self.now(),
-            self.turns(),
-        )
+        *self.state.failure.borrow_mut() = Some(what.to_owned());
+        let (seed, faults, now) = (self.state.seed, self.state.faults, self.now());
+        let turns = self.turns();
+        let when = format!("seed {seed}, Faults::{faults:?}, t={now}, after {turns} turns");
+        if self.state.reported.get() {
+            panic!("{what}\n{when}")
+        }
+        panic!("{what}\n{when}; what happened:\n\n{}", self.ladder())
     }
 
     pub(super) fn find(&self, name: &str) -> Option<usize> {
@@ -485,6 +501,9 @@ impl World {
         let pace = match outcome {
             Ok(true) => {
                 judge.after_turn(stepper.glance());
+                if self.state.faults == Faults::All {
+                    judge.check_panics(stepper.glance());
+                }
                 self.pace_of(&mut stepper)
             }
             Ok(false) => {

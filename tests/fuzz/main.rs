@@ -2,6 +2,9 @@
 //! the same functions with inputs of its own.
 
 mod bodies;
+#[path = "../../examples/chat.rs"]
+#[expect(dead_code, reason = "its command line is not used here")]
+mod chat;
 
 use std::fs;
 use std::path::PathBuf;
@@ -43,4 +46,9 @@ fn a_framing_that_says_anything_breaks_nothing() {
 #[test]
 fn every_text_is_an_endpoint_or_refused() {
     replay("endpoints", bodies::endpoints::play);
+}
+
+#[test]
+fn a_storm_of_any_bytes_harms_nobody() {
+    replay("world", bodies::world::play);
 }

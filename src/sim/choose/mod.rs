@@ -49,6 +49,7 @@ pub(super) struct Choices {
     source: Source,
     /// A scenario draws its own numbers also in a world without faults.
     scenario: Random,
+    faults: Faults,
     /// Where nothing unusual is going to be decided, so that nobody need be asked.
     tame: [bool; Site::COUNT],
     struck: [u64; Family::COUNT],
@@ -57,15 +58,21 @@ pub(super) struct Choices {
 }
 
 impl Choices {
-    pub(super) fn new(seed: u64, source: Source) -> Self {
-        let mut tame = [matches!(source, Source::Tame); Site::COUNT];
-        if let Source::Seeded(seeded) = &source {
-            for site in Site::all() {
-                tame[site.index()] = seeded.is_off(site);
-            }
+    /// What `source` decides, as far as `faults` has it: a tape, or a fuzzer's bytes, know of no bounds.
+    pub(super) fn new(seed: u64, faults: Faults, source: Source) -> Self {
+        let mut tame = [false; Site::COUNT];
+        for site in Site::all() {
+            tame[site.index()] = match &source {
+                Source::Tame => true,
+                Source::Seeded(seeded) => seeded.is_off(site),
+                Source::Tape(_) | Source::Fuzzed(_) | Source::Enumerated(_) => {
+                    !faults.has(site.family())
+                }
+            };
         }
         Self {
             source,
+            faults,
             scenario: Random::new(seed, u64::MAX - 1),
             tame,
             struck: [0; Family::COUNT],
@@ -75,10 +82,12 @@ impl Choices {
     }
 
     /// From now on, and all of it, on a tape.
-    pub(super) fn record(&mut self, seed: u64, faults: Faults) {
-        // A tape counts every decision.
-        self.tame = [false; Site::COUNT];
-        self.recorded = Some(Tape::new(seed, faults));
+    pub(super) fn record(&mut self, seed: u64) {
+        // A tape counts every decision that there could be.
+        for site in Site::all() {
+            self.tame[site.index()] = !self.faults.has(site.family());
+        }
+        self.recorded = Some(Tape::new(seed, self.faults));
     }
 
     pub(super) fn take_recorded(&mut self) -> Option<Tape> {
@@ -192,8 +201,8 @@ mod tests {
     #[test]
     fn a_portion_is_never_nothing_and_never_too_much() {
         let seeded = Source::Seeded(Box::new(Seeded::all_on(5)));
-        let mut seeded = Choices::new(5, seeded);
-        let mut tame = Choices::new(0, Source::Tame);
+        let mut seeded = Choices::new(5, Faults::All, seeded);
+        let mut tame = Choices::new(0, Faults::None, Source::Tame);
         for most in 1..500 {
             let size = seeded.portion(Site::Chunk, most);
             assert!((1..=most).contains(&size));
@@ -212,19 +221,19 @@ mod tests {
                 })
                 .collect()
         };
-        let mut seeded = Choices::new(9, Source::Seeded(Box::new(Seeded::all_on(9))));
-        seeded.record(9, Faults::All);
+        let mut seeded = Choices::new(9, Faults::All, Source::Seeded(Box::new(Seeded::all_on(9))));
+        seeded.record(9);
         let first = decide(&mut seeded);
         let tape = seeded.take_recorded().expect("it was recorded");
         let text = tape.to_string();
         let tape: Tape = text.parse().expect("it was written by us");
-        let mut played = Choices::new(9, Source::Tape(Box::new(tape.playback())));
+        let mut played = Choices::new(9, Faults::All, Source::Tape(Box::new(tape.playback())));
         assert_eq!(decide(&mut played), first);
     }
 
     #[test]
     fn in_a_calm_nothing_unusual_is_decided() {
-        let mut seeded = Choices::new(5, Source::Seeded(Box::new(Seeded::all_on(5))));
+        let mut seeded = Choices::new(5, Faults::All, Source::Seeded(Box::new(Seeded::all_on(5))));
         seeded.cease();
         assert!((0..100).all(|_| seeded.choose(Site::Latency, 1_000) == 0));
         assert!((0..100).any(|_| seeded.draw_for_scenario(10) != 0));

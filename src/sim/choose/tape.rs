@@ -85,6 +85,15 @@ impl Tape {
         self.len() == 0
     }
 
+    /// What a smaller one has less of: marks, then their outcomes taken together.
+    pub(in crate::sim) fn size(&self) -> (usize, u128) {
+        let outcomes = self.tracks.values().flat_map(|track| track.marks.values());
+        (
+            self.len(),
+            outcomes.map(|&outcome| u128::from(outcome)).sum(),
+        )
+    }
+
     pub(in crate::sim) fn playback(&self) -> Playback {
         let empty = || Head {
             next: 0,

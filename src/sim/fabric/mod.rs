@@ -19,6 +19,7 @@ use std::time::Duration;
 use super::choose::{Choices, Site, Source};
 use super::errno;
 use super::family::Family;
+use super::faults::Faults;
 use super::host::{Host, HostId};
 use super::link::{EndId, Link, LinkId, PeerId, Side};
 use super::names::Names;
@@ -136,11 +137,11 @@ impl Event {
 
 impl Fabric {
     /// A world with one host, the [`OUTSIDE`](Self::OUTSIDE) that peers call from.
-    pub(super) fn new(seed: u64, source: Source) -> Self {
+    pub(super) fn new(seed: u64, faults: Faults, source: Source) -> Self {
         let mut fabric = Self {
             now: Time::START,
             queue: Queue::default(),
-            choices: Choices::new(seed, source),
+            choices: Choices::new(seed, faults, source),
             hosts: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
@@ -253,7 +254,7 @@ impl Fabric {
             Event::Rejoin { one, other, both } => self.rejoin(one, other, both),
             Event::Unclog(end) => self.unclog(end),
             Event::Descriptors(host) => {
-                self.host_mut(host).limit = None;
+                self.host_mut(host).wanting = None;
                 self.note(host, What::Note("has descriptors again"));
             }
             Event::ReadsAgain(peer) => self.peer_reads_again(peer),

@@ -205,7 +205,7 @@ impl Fabric {
     fn strike_with_want_of_descriptors(&mut self) -> bool {
         let with_sockets: Vec<usize> = (0..self.hosts.len())
             .filter(|&host| {
-                self.hosts[host].limit.is_none() && self.hosts[host].open_descriptors() > 0
+                self.hosts[host].wanting.is_none() && self.hosts[host].open_descriptors() > 0
             })
             .collect();
         let Some(nth) = self.whom(Family::Descriptors, with_sockets.len()) else {
@@ -215,7 +215,7 @@ impl Fabric {
         let left = self.choose_index(Site::How(Family::Descriptors), 4);
         let until = self.now + self.span(Family::Descriptors, LENGTHS);
         let state = self.host_mut(host);
-        state.limit = Some(state.open_descriptors() + left);
+        state.wanting = Some(state.open_descriptors() + left);
         self.note(host, What::Note("runs out of descriptors"));
         self.queue.push(until, Event::Descriptors(host));
         true
@@ -248,6 +248,7 @@ impl Fabric {
         self.rejoin_all();
         for host in &mut self.hosts {
             host.limit = None;
+            host.wanting = None;
         }
         for peer in self.stopped_peers() {
             self.peer_reads_again(peer);

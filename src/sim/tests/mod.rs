@@ -5,6 +5,9 @@ mod chunks;
 mod kernel;
 mod ladder;
 mod readiness;
+mod searching;
+mod striking;
+mod ticking;
 mod world;
 
 use std::cell::RefCell;
@@ -32,7 +35,7 @@ struct Bench {
 
 impl Bench {
     fn new(seed: u64, faults: Faults) -> Self {
-        let mut fabric = Fabric::new(seed, Source::of_seed(seed, faults));
+        let mut fabric = Fabric::new(seed, faults, Source::of_seed(seed, faults));
         let (server, client) = (fabric.host_named("server"), fabric.host_named("client"));
         let fabric = Rc::new(RefCell::new(fabric));
         Self {

@@ -17,14 +17,14 @@ struct Echo {
 }
 
 #[derive(Clone, Default)]
-struct Log(Rc<RefCell<Vec<String>>>);
+pub(super) struct Log(Rc<RefCell<Vec<String>>>);
 
 impl Log {
-    fn note(&self, what: impl Into<String>) {
+    pub(super) fn note(&self, what: impl Into<String>) {
         self.0.borrow_mut().push(what.into());
     }
 
-    fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         self.0.borrow().clone()
     }
 }
@@ -70,7 +70,7 @@ fn call(endpoint: &'static str, log: &Log) -> impl Fn(&mut Reactor) -> crate::Re
     }
 }
 
-const EVERYWHERE: &str = "tcp:7:interface=*";
+pub(super) const EVERYWHERE: &str = "tcp:7:interface=*";
 
 fn echo_world() -> (World, Log) {
     let (world, log) = (World::new(0, Faults::None), Log::default());
@@ -79,9 +79,9 @@ fn echo_world() -> (World, Log) {
 }
 
 /// What a closure panics with.
-fn panic_of(act: impl FnOnce()) -> String {
+pub(super) fn panic_of(act: impl FnOnce()) -> String {
     let panic = catch_unwind(AssertUnwindSafe(act)).expect_err("it should panic");
-    panic.downcast_ref::<String>().expect("a message").clone()
+    crate::sim::panics::text_of(&*panic).expect("a message")
 }
 
 #[test]

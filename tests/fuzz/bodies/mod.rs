@@ -7,6 +7,7 @@ pub(crate) mod lying;
 pub(crate) mod prefixed;
 mod recorder;
 mod stream;
+pub(crate) mod world;
 
 use std::alloc::System;
 
