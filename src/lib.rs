@@ -68,6 +68,15 @@
 //! at level trace is a readable transcript of every connection.
 #![forbid(unsafe_code)]
 
+// First, for its macro is used in the others.
+#[cfg(not(ropewalk_canaries))]
+#[macro_use]
+mod canary;
+#[cfg(ropewalk_canaries)]
+#[doc(hidden)]
+#[macro_use]
+pub mod canary;
+
 pub mod framing;
 pub mod guide;
 pub mod layer;

@@ -183,6 +183,9 @@ impl Outbound {
                 return;
             }
             self.head -= size;
+            if canary!(PieceRepeated) {
+                self.head = 0;
+            }
             self.queued -= size;
             self.first += 1;
             if let Some(Piece::Owned(buffer)) = self.queue.pop_front() {

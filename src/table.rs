@@ -122,16 +122,18 @@ impl Table {
 
     #[inline]
     pub(crate) fn get(&self, id: ConnectionId) -> Option<&Connection> {
-        self.places
-            .at(id.index)
-            .filter(|connection| connection.serial == id.serial)
+        self.places.at(id.index).filter(|connection| {
+            connection.serial == id.serial
+                || canary!(SerialUnchecked) && connection.serial != NOBODY
+        })
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection> {
-        self.places
-            .at_mut(id.index)
-            .filter(|connection| connection.serial == id.serial)
+        self.places.at_mut(id.index).filter(|connection| {
+            connection.serial == id.serial
+                || canary!(SerialUnchecked) && connection.serial != NOBODY
+        })
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection> {

@@ -143,6 +143,9 @@ impl<A> Timers<A> {
         let Some(slot) = self.slot(id) else {
             return Cancelled::Unknown;
         };
+        if canary!(CancelledTimerFires) && matches!(slot.phase, Phase::Due { .. }) {
+            return Cancelled::Unknown;
+        }
         if let Phase::Waiting { at } = slot.phase {
             self.remove(at);
         }
@@ -194,7 +197,8 @@ impl<A> Timers<A> {
             let Some(&Entry { key, slot }) = self.heap.first() else {
                 break;
             };
-            if key.deadline > now {
+            let early = canary!(TimerEarly) && key.deadline.since(now).as_millis() == 0;
+            if key.deadline > now && !early {
                 break;
             }
             self.remove(0);

@@ -224,7 +224,8 @@ impl Framing for Lines {
         let within = &data[..data.len().min(self.longest_with_delimiter())];
         match self.first(within, scanned.min(within.len())) {
             Some((body, size)) if body.len() <= self.max_length => Found::Frame {
-                body: 0..body.len(),
+                body: 0..body.len()
+                    + usize::from(canary!(SplitDelimiter) && data[..scanned].ends_with(b"\r")),
                 size,
             },
             None if !self.is_too_long(data) => Found::More {

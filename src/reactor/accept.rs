@@ -250,12 +250,15 @@ impl Reactor {
                 Ok((socket, peer)) => self.admit(id, socket, peer),
                 Err(error) => match verdict(&error) {
                     Verdict::Done => return self.set_accepting(id, Accepting::Ready),
+                    Verdict::Next if canary!(AcceptErrorEnds) => return,
                     Verdict::Next => self.counters.accepts_failed += 1,
                     Verdict::BackOff => return self.retry_accept_later(id, &error),
                 },
             }
         }
-        self.queue_listener(id);
+        if !canary!(AcceptShareForgotten) {
+            self.queue_listener(id);
+        }
     }
 
     fn set_accepting(&mut self, id: ListenerId, accepting: Accepting) {
@@ -303,6 +306,9 @@ impl Reactor {
     /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses.
     fn retry_accept_later(&mut self, id: ListenerId, error: &io::Error) {
         self.counters.accepts_failed += 1;
+        if canary!(ListenerDeaf) {
+            return;
+        }
         let Some(listener) = self.listener(id) else {
             return;
         };

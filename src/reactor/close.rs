@@ -107,6 +107,9 @@ impl Reactor {
             self.move_all_frames_down(id);
             self.finish_layers(id);
         }
+        if canary!(TailLost) {
+            self.release_output(id);
+        }
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -116,7 +119,7 @@ impl Reactor {
             connection.phase = Phase::Draining;
             self.mark_dirty(id);
             if owes || self.frames_wait(id) {
-                let within = self.limits(id).close;
+                let within = self.limits(id).close.filter(|_| !canary!(CloseUnbounded));
                 self.set_deadline(id, within);
                 // What the peer still sends is read and dropped, for it may be waiting to send before it reads.
                 self.queue_ready(id);
@@ -134,7 +137,7 @@ impl Reactor {
         let Some(socket) = connection.socket() else {
             return;
         };
-        let parting = if reading != Reading::Open {
+        let parting = if reading != Reading::Open || canary!(LingerSkipped) {
             Farewell::Close.into()
         } else if writing == Writing::Ended || self.network.shutdown_write(socket).is_ok() {
             Parting::Linger
@@ -224,6 +227,7 @@ impl Reactor {
             .connections
             .get(id)
             .is_some_and(|connection| connection.protocol.is_some())
+            && !(canary!(PanicUntold) && reason == Lost::Panicked)
         {
             self.counters.lost += 1;
             self.count_end(&reason);

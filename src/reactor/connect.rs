@@ -267,6 +267,9 @@ impl Reactor {
         if let Some(socket) = connection.socket() {
             connection.set_socket(None);
             connection.peer = Peer::Unknown;
+            if canary!(DescriptorLeaked) {
+                return;
+            }
             self.network.close(socket, Farewell::Close);
         }
     }

@@ -160,6 +160,9 @@ impl Reactor {
                     wire::sent(id, &self.connections, queue.first_piece(), size);
                     queue.consume(size);
                     *progress = self.now;
+                    if canary!(ShortWriteBlocks) && !queue.is_empty() {
+                        *blocked = true;
+                    }
                     taken += size;
                     self.counters.bytes_out += size as u64;
                 }
@@ -311,9 +314,11 @@ impl Reactor {
             Phase::Draining => self.finish_draining(id),
             Phase::Open if connection.writing == Writing::Ending && ready => {
                 connection.writing = Writing::Ended;
-                let both = connection.reading == Reading::Ended;
+                let both = connection.reading == Reading::Ended || canary!(HalfCloseEndsBoth);
                 let done = connection.done();
-                if let Some(socket) = connection.socket() {
+                if let Some(socket) = connection.socket()
+                    && !canary!(FinUnsent)
+                {
                     // A failure here means that the peer has broken the connection, which reading will tell.
                     let _ = self.network.shutdown_write(socket);
                 }
@@ -360,7 +365,11 @@ impl Reactor {
             _ => self.limits(id),
         };
         match connection.pressure {
+            Pressure::Low if canary!(HighMarkOff) && unsent == limits.high_water => {
+                Some(Pressure::High)
+            }
             Pressure::Low => (unsent > limits.high_water).then_some(Pressure::High),
+            Pressure::High if canary!(LowMarkOff) && unsent == limits.low_water => None,
             Pressure::High => (unsent <= limits.low_water).then_some(Pressure::Low),
         }
     }
@@ -371,7 +380,9 @@ impl Reactor {
             let Some(pressure) = self.pressure_to_tell(id) else {
                 continue;
             };
-            if let Some(connection) = self.connections.get_mut(id) {
+            if let Some(connection) = self.connections.get_mut(id)
+                && !(canary!(ResumedTwice) && pressure == Pressure::Low)
+            {
                 connection.pressure = pressure;
             }
             match pressure {

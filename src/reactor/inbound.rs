@@ -266,7 +266,10 @@ impl Reactor {
         }
         connection.pauses.remove(who);
         let silenced = connection.watched && who == Pauses::PRESSURE;
-        if connection.pauses.is_empty() && connection.phase == Phase::Open {
+        if connection.pauses.is_empty()
+            && connection.phase == Phase::Open
+            && !canary!(ResumeForgotten)
+        {
             self.queue_ready(id);
         }
         if silenced {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::connection::{NONE, Phase, Pressure, Writing};
 use crate::inspector::{Inspector, RarePath};
 use crate::network::{SocketId, Time, Token};
 use crate::protocol::Protocol;
@@ -47,6 +48,18 @@ impl Reactor {
         self.connections.get(id)?.socket()
     }
 
+    /// Whether a protocol is to hear nothing for now.
+    pub(crate) fn is_paused(&self, id: ConnectionId) -> bool {
+        let connection = self.connections.get(id);
+        connection.is_some_and(|connection| !connection.pauses.is_empty())
+    }
+
+    /// How much waits unsent for a connection, and its water marks: the low one, the high one.
+    pub(crate) fn pressure_on(&self, id: ConnectionId) -> (usize, usize, usize) {
+        let limits = self.limits(id);
+        (self.sent_bytes(id), limits.low_water, limits.high_water)
+    }
+
     /// Whether a protocol hears something else than what is read from its socket.
     pub(crate) fn is_transformed(&self, id: ConnectionId) -> bool {
         self.connections.get(id).is_none_or(|connection| {
@@ -85,6 +98,32 @@ impl Reactor {
         all.map(|id| (id, self.unsent_bytes(id)))
             .filter(|&(id, size)| size > self.limits(id).unsent)
             .collect()
+    }
+
+    /// A connection whose protocol was not told how its output stands, though it is not going to be looked at again in a moment.
+    pub(crate) fn told_wrong_pressure(&self) -> Option<(ConnectionId, usize)> {
+        let suspects = self.connections.ids_of(|connection| {
+            connection.phase == Phase::Open
+                && connection.writing != Writing::Broken
+                && !connection.dirty
+                && (connection.out != NONE || connection.pressure == Pressure::High)
+        });
+        suspects
+            .map(|id| (id, self.sent_bytes(id)))
+            .find(|&(id, unsent)| {
+                if self.pressed.contains(&id) {
+                    return false;
+                }
+                let limits = self.limits(id);
+                match self
+                    .connections
+                    .get(id)
+                    .map(|connection| connection.pressure)
+                {
+                    Some(Pressure::High) => unsent <= limits.low_water,
+                    _ => unsent > limits.high_water,
+                }
+            })
     }
 
     #[inline]

@@ -26,7 +26,8 @@ impl Reactor {
         }
         let open = connection.phase == Phase::Open;
         let unread = open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
-        if readiness.writable && connection.out != NONE {
+        let overlooked = canary!(WritableOverlooked) && readiness.readable;
+        if readiness.writable && connection.out != NONE && !overlooked {
             self.unblock(id);
         }
         if readiness.failed && unread {
@@ -101,7 +102,7 @@ impl Reactor {
         let wants = connection.reading == Reading::Open
             && (connection.phase == Phase::Opening
                 || connection.phase == Phase::Open
-                    && connection.pauses.is_empty()
+                    && (connection.pauses.is_empty() || canary!(PauseIgnored))
                     && !connection.full);
         Some((connection.socket().filter(|_| wants)?, connection))
     }
@@ -114,6 +115,9 @@ impl Reactor {
             let (hinted, watched) = (connection.hinted, connection.watched);
             let (raw, broken) = (connection.is_raw(), connection.writing == Writing::Broken);
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
+                if canary!(ReadShareForgotten) {
+                    return;
+                }
                 return self.queue_ready(id);
             }
             let outcome = if connection.is_stamped() {
@@ -130,12 +134,19 @@ impl Reactor {
                     self.received(id, &data, raw);
                     (data.len(), drained)
                 }
+                Ok(Received::Ended) if canary!(EndUntold) => return,
                 Ok(Received::Ended) => {
                     wire::event(id, &self.connections, format_args!("<- end"));
                     return self.wire_ended(id);
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error)
+                    if canary!(ReadInterrupted) && error.kind() == ErrorKind::Interrupted =>
+                {
+                    break;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) if canary!(ResetTakenForEnd) => return self.wire_ended(id),
                 Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
             };
             if watched {

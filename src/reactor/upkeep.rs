@@ -96,7 +96,7 @@ impl Reactor {
 
     /// Holds back bytes, in a pooled buffer.
     pub(crate) fn hold(&mut self, id: ConnectionId, held: Held) {
-        if held.is_empty() {
+        if held.is_empty() || canary!(RestLost) {
             self.pool.put(held.into_buffer());
         } else if let Some(rare) = self.rare(id) {
             rare.held = held;

@@ -18,6 +18,8 @@ use crate::table::ConnectionId;
 
 /// A socket that was told to be readable is read within so many polls of its host, or is not wanted to be read.
 const PATIENCE: u64 = 64;
+/// How many polls there are from one look at all outputs to the next.
+const PRESSURE_LOOKS: u64 = 16;
 
 /// What is wrong, once something is. It is told from outside, as a panic inside a callback would only end a connection.
 #[derive(Debug, Default)]
@@ -81,6 +83,7 @@ impl Judge {
     /// Looks at a reactor after one of its turns.
     pub(super) fn after_turn(&self, reactor: &Reactor) {
         self.check_limits(reactor);
+        self.check_pressure(reactor);
         self.check_fairness(reactor);
     }
 
@@ -109,6 +112,22 @@ impl Judge {
             self.verdict.say("no panic", || match panics::last() {
                 Some(panic) => format!("a callback panics, and no fault has it, {panic}"),
                 None => "a callback panics, and no fault has it".to_owned(),
+            });
+        }
+    }
+
+    /// Once a turn is over, who has more than its high mark unsent is told to pause, and who has its low mark or less is not.
+    fn check_pressure(&self, reactor: &Reactor) {
+        // What stays wrong is seen by a look now and then.
+        let polls = self.fabric.borrow().host(self.host).polls;
+        if !polls.is_multiple_of(PRESSURE_LOOKS) {
+            return;
+        }
+        if let Some((id, unsent)) = reactor.told_wrong_pressure() {
+            self.verdict.say("water marks", || {
+                format!(
+                    "{unsent} bytes wait on {id} when a turn ends, and it was told nothing of that"
+                )
             });
         }
     }

@@ -158,6 +158,8 @@ pub(super) struct End {
     pub(super) awaits_room: bool,
     /// What was read of it and its holder has not yet heard, if somebody listens in.
     pub(super) handed_over: Option<HandedOver>,
+    /// A read has told that the other side ended in order.
+    pub(super) told_of_end: bool,
 }
 
 impl End {
@@ -178,6 +180,7 @@ impl End {
             awaits_input: true,
             awaits_room: false,
             handed_over: None,
+            told_of_end: false,
         }
     }
 }

@@ -114,6 +114,15 @@ impl Witness {
     /// It hears bytes: they are the next of those that its kernel handed over, or somewhere behind if an envelope was taken
     /// off them.
     fn compare(&mut self, transport: &Transport<'_>, data: &[u8], whole: bool) {
+        if transport.glance().is_paused(transport.id()) {
+            let id = transport.id();
+            self.judge.verdict.say("a pause holds", || {
+                format!(
+                    "{id} hears {} bytes while its reading is paused",
+                    data.len()
+                )
+            });
+        }
         let Some(end) = self.end else { return };
         if transport.glance().is_transformed(transport.id()) {
             return self.stop_comparing();
@@ -133,6 +142,19 @@ impl Witness {
     fn stop_comparing(&mut self) {
         if let Some(end) = self.end.take() {
             self.judge.fabric.borrow_mut().stop_listening_in(end);
+        }
+    }
+
+    /// It hears of the peer's end: the peer has ended in order, and was not cut off.
+    fn check_end(&self, transport: &Transport<'_>) {
+        let Some(end) = self.end else { return };
+        let id = transport.id();
+        if !transport.glance().is_transformed(id)
+            && !self.judge.fabric.borrow().was_told_of_end(end)
+        {
+            self.judge.verdict.say("an end is an end", || {
+                format!("{id} hears that its peer has ended, and no FIN was read")
+            });
         }
     }
 
@@ -187,6 +209,7 @@ impl Protocol for Witness {
             Callback::Other("eof")
         });
         self.stage = Stage::Ended;
+        self.check_end(transport);
         self.panic_if_chosen();
         self.protocol.eof_received(transport);
     }
@@ -248,6 +271,14 @@ impl Protocol for Witness {
 
 impl Witness {
     fn turns(&mut self, transport: &Transport<'_>, paused: bool) {
+        let (unsent, low, high) = transport.glance().pressure_on(transport.id());
+        if if paused { unsent <= high } else { unsent > low } {
+            let id = transport.id();
+            self.judge.verdict.say("water marks", || {
+                let what = if paused { "pause" } else { "resume" };
+                format!("{id} is told to {what} writing at {unsent} bytes: the marks are {low} and {high}")
+            });
+        }
         if self.paused == Some(paused) {
             let id = transport.id();
             self.judge.verdict.say("pressure", || {

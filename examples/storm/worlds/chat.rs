@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ropewalk::sim::World;
-use ropewalk::{Group, LineReceiver, Lost, Reactor, Transport};
+use ropewalk::{Group, Limits, LineReceiver, Lost, Reactor, Transport};
 
 use super::ledger::Ledger;
 use crate::chat::Member;
@@ -28,6 +28,8 @@ struct Plan {
     filling: usize,
     pause: Duration,
     ending: Ending,
+    /// Whether the room may let somebody go because he is slow.
+    may_be_slow: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -72,7 +74,10 @@ impl Talker {
         };
         reactor
             .connect(SERVER)
-            .failed(move |reactor, _| Self::try_again(reactor, again.0, again.1))
+            .failed(move |reactor, error| {
+                again.1.report_break(|| format!("a connect fails: {error}"));
+                Self::try_again(reactor, again.0, again.1);
+            })
             .with(talker);
     }
 
@@ -172,7 +177,7 @@ impl LineReceiver for Talker {
         if let Err(why) = heard {
             let (name, stage) = (&self.name, self.stage);
             self.ledger
-                .report(|| format!("{name}, {stage:?}, hears {line:?}: {why}"));
+                .report(|| format!("what one hears: {name}, {stage:?}, hears {line:?}: {why}"));
         }
     }
 
@@ -181,11 +186,15 @@ impl LineReceiver for Talker {
         ropewalk::Lines::default().tail(ropewalk::UnfinishedLine::Drop)
     }
 
-    fn connection_lost(&mut self, transport: &mut Transport<'_>, _reason: &Lost) {
+    fn connection_lost(&mut self, transport: &mut Transport<'_>, reason: &Lost) {
         let (plan, ledger) = (self.plan.clone(), self.ledger.clone());
         if self.stage == Stage::Leaving {
             ledger.end();
         } else {
+            // Somebody who has more to read than the room lets wait is let go in any weather.
+            if !plan.may_be_slow {
+                ledger.report_break(|| format!("{}, in the room, is {reason}", self.name));
+            }
             Self::try_again(transport.reactor(), plan, ledger);
         }
     }
@@ -193,17 +202,36 @@ impl LineReceiver for Talker {
 
 /// Some hosts of people, and the room they all call. In the end somebody new is served as if nothing had been.
 pub(crate) fn play(world: &World) {
-    world.service("server", |reactor| {
+    // What may wait for a member: as it is by default, or so little that many are too slow.
+    let unsent = [None, None, Some(20_000), Some(1_000)][world.choose(4) as usize];
+    // Without a deadline for what is written, only who is closed has to take it within some time.
+    let within = [Some(Duration::from_secs(60)), None][world.choose(2) as usize];
+    world.service("server", move |reactor| {
         let room = Group::new();
         let listen = reactor.listen("tcp:8007:interface=*");
+        let limits = Limits::default().write(within);
+        let listen = listen.limits(match unsent {
+            Some(most) => limits.unsent(most),
+            None => limits,
+        });
         listen.serve(move |_peer| Member::new(&room)).map(drop)
     });
     let ledger = Ledger::default();
+    let mut hosts = vec!["server".to_owned()];
+    let mut all = Vec::new();
     for host in 0..2 + world.choose(3) {
-        let plans: Vec<Plan> = (0..2 + world.choose(8))
-            .map(|number| plan(world, format!("t{host}{number}")))
-            .collect();
-        world.host(&format!("client{host}"), |reactor| {
+        let name = format!("client{host}");
+        let plans = (0..2 + world.choose(8)).map(|number| plan(world, format!("t{host}{number}")));
+        all.push((name.clone(), plans.collect::<Vec<Plan>>()));
+        hosts.push(name);
+    }
+    let plans = || all.iter().flat_map(|(_, plans)| plans);
+    let may_be_slow = unsent.is_some() || plans().any(|plan| plan.filling > 1_000);
+    for (host, mut plans) in all {
+        for plan in &mut plans {
+            plan.may_be_slow = may_be_slow;
+        }
+        world.host(&host, |reactor| {
             for plan in plans {
                 ledger.begin();
                 reactor.call_later(plan.pause, {
@@ -215,17 +243,35 @@ pub(crate) fn play(world: &World) {
         });
     }
     ledger.settle(world, Duration::from_secs(30));
+    come_and_go(world);
+    ledger.conclude(world, &hosts);
+}
+
+/// Somebody who does not read, and leaves: he is let go. And somebody who goes on talking behind his farewell: he hears all
+/// that was said before.
+fn come_and_go(world: &World) {
+    world.set_window(2_048);
+    let deaf = world.peer(SERVER);
+    deaf.expect("What is your name?").send("deaf");
+    deaf.stops_reading();
+    for _ in 0..400 {
+        deaf.send("/who");
+    }
+    deaf.send("/quit");
+    world.run_for(Duration::from_secs(60));
     let last = world.peer(SERVER);
     last.expect("What is your name?").send("last");
     last.send("/quit");
+    for _ in 0..200 {
+        last.send("and another thing");
+    }
     let heard = last.read_until_eof();
     assert!(
         heard.starts_with(b"* here: "),
-        "the last one hears \"{}\"",
+        "all that is owed: the last one hears \"{}\"",
         heard.escape_ascii()
     );
-    world.stop("server");
-    ledger.check();
+    last.closes();
 }
 
 fn plan(world: &World, name: String) -> Plan {
@@ -243,5 +289,6 @@ fn plan(world: &World, name: String) -> Plan {
             3 => Ending::Close,
             _ => Ending::Abort,
         },
+        may_be_slow: false,
     }
 }

@@ -25,8 +25,11 @@ impl Seeded {
         let mut swarm = Random::new(seed, u64::MAX);
         let mut strength = |family: Family| {
             let drawn = swarm.below(6);
-            match (family.is_unnoticeable(), drawn) {
-                (false, _) if faults == Faults::Unnoticeable => Strength::Off,
+            if faults == Faults::Unnoticeable && !family.is_unnoticeable() {
+                return Strength::Off;
+            }
+            let harmless = family.is_unnoticeable() || family == Family::RarePaths;
+            match (harmless, drawn) {
                 (true, 0) => Strength::OneIn(0),
                 (true, 1) => Strength::OneIn(2),
                 (true, 2) => Strength::OneIn(5),

@@ -66,6 +66,13 @@ impl Fabric {
         place.is_some()
     }
 
+    /// Whether a read has told that the other side ended in order.
+    pub(in crate::sim) fn was_told_of_end(&self, id: EndId) -> bool {
+        self.links
+            .get(&id.link)
+            .is_none_or(|link| link.end(id.side).told_of_end)
+    }
+
     /// A protocol hears something.
     pub(in crate::sim) fn tally_callback(&mut self, what: &str) {
         self.events += 1;

@@ -26,6 +26,7 @@ impl Fabric {
         let ended = link.inbound(id.side).receiving() == Receiving::Ended;
         let end = link.end_mut(id.side);
         if ended {
+            end.told_of_end = true;
             return Ok(Received::Ended);
         }
         match (end.phase, end.error.take()) {
