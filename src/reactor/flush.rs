@@ -118,6 +118,7 @@ impl Reactor {
                     break;
                 }
                 Offered::Enough => {
+                    self.note_waiting(id);
                     self.queue_ready(id);
                     break;
                 }
