@@ -68,7 +68,7 @@ fn coincidence(world: &World) {
 
 #[test]
 fn what_two_faults_did_together_is_shrunk_to_these_two() {
-    let report = panic_of(|| drop(sweep(0..100, Faults::All, coincidence)));
+    let report = panic_of(|| sweep(0..100, Faults::All, coincidence));
     let tape = tape_in(&report);
     assert_eq!(tape.families(), [Family::Clogs, Family::WallClocks]);
     assert_eq!(tape.len(), 2, "{tape}");
@@ -90,7 +90,7 @@ fn outcomes_get_as_small_as_they_can() {
         let drawn = [world.choose(1_000), world.choose(1_000)];
         assert!(drawn[0] < 137 || drawn[1] < 2, "too much");
     };
-    let report = panic_of(|| drop(sweep(0..100, Faults::None, scenario)));
+    let report = panic_of(|| sweep(0..100, Faults::None, scenario));
     assert!(
         report.contains("faults=none scenario 0=137 1=2\""),
         "{report}"
@@ -99,7 +99,7 @@ fn outcomes_get_as_small_as_they_can() {
 
 #[test]
 fn a_report_names_the_place_and_ends_with_a_test() {
-    let report = panic_of(|| drop(sweep(7..8, Faults::Unnoticeable, failing)));
+    let report = panic_of(|| sweep(7..8, Faults::Unnoticeable, failing));
     let begins = "seed 7 failed, Faults::Unnoticeable: peer1 expected the line \"hullo\"\n  but got the line \"hello\"\n";
     assert!(report.starts_with(begins), "{report}");
     assert!(

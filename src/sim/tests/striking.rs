@@ -62,7 +62,7 @@ fn a_process_that_dies_is_noticed_at_once_and_begins_again() {
 }
 
 fn panic_of_peer(world: &World) -> String {
-    super::world::panic_of(|| drop(world.peer("tcp:server:7"))).to_lowercase()
+    super::world::panic_of(|| world.peer("tcp:server:7")).to_lowercase()
 }
 
 #[test]
