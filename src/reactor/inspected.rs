@@ -92,11 +92,11 @@ impl Reactor {
         self.outs.len() > 0
     }
 
-    /// What waits unsent where more waits than the hard limit.
-    pub(crate) fn beyond_hard_limit(&self) -> BTreeMap<ConnectionId, usize> {
+    /// What waits unsent where more waits than the hard limit, with that limit.
+    pub(crate) fn beyond_hard_limit(&self) -> BTreeMap<ConnectionId, (usize, usize)> {
         let all = self.connections.ids().into_iter();
-        all.map(|id| (id, self.unsent_bytes(id)))
-            .filter(|&(id, size)| size > self.limits(id).unsent)
+        all.map(|id| (id, (self.unsent_bytes(id), self.limits(id).unsent)))
+            .filter(|&(_, (size, limit))| size > limit)
             .collect()
     }
 

@@ -53,8 +53,8 @@ pub(super) struct Judge {
     pub(super) open: RefCell<BTreeSet<ConnectionId>>,
     /// When the last timer fired, and for when it had been set.
     fired: Cell<(Time, Time)>,
-    /// What waited unsent beyond the hard limit when the last turn ended.
-    excess: RefCell<BTreeMap<ConnectionId, usize>>,
+    /// What waited unsent beyond the hard limit when the last turn ended, and how much its kernel had taken by then.
+    excess: RefCell<BTreeMap<ConnectionId, (usize, u64)>>,
     /// How many callbacks a fault had panic.
     panics: Cell<u64>,
 }
@@ -87,22 +87,37 @@ impl Judge {
         self.check_fairness(reactor);
     }
 
-    /// Nobody's unsent bytes grow from one turn to the next once they are beyond the hard limit: who writes then is lost.
+    /// Nobody's unsent bytes grow from one turn to the next once they are beyond the hard limit: who writes then is lost. Unless
+    /// so much of them was taken meanwhile that they were within the limit, and written more to.
     fn check_limits(&self, reactor: &Reactor) {
         let mut excess = self.excess.borrow_mut();
         if !reactor.has_unsent() {
             excess.clear();
             return;
         }
-        let now = reactor.beyond_hard_limit();
-        for (id, size) in &now {
-            if excess.get(id).is_some_and(|before| before < size) {
+        let mut now = BTreeMap::new();
+        for (id, (size, limit)) in reactor.beyond_hard_limit() {
+            let taken = self.taken(reactor, id);
+            if let Some(&(before, taken_before)) = excess.get(&id)
+                && before < size
+                && taken.saturating_sub(taken_before) < before.saturating_sub(limit) as u64
+            {
                 self.verdict.say("bounded output", || {
                     format!("{size} bytes wait on {id}, beyond the hard limit, and more were taken")
                 });
             }
+            now.insert(id, (size, taken));
         }
         *excess = now;
+    }
+
+    /// How many bytes a connection's kernel has taken.
+    fn taken(&self, reactor: &Reactor, id: ConnectionId) -> u64 {
+        let fabric = self.fabric.borrow();
+        let end = reactor
+            .socket_of(id)
+            .and_then(|socket| fabric.host(self.host).end_of(socket));
+        end.map_or(0, |end| fabric.taken(end))
     }
 
     /// Callbacks and posted calls panic only where a fault has them panic.

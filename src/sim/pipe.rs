@@ -132,6 +132,11 @@ impl Pipe {
         self.buffer = usize::MAX;
     }
 
+    /// How many bytes were pushed in all.
+    pub(super) fn taken(&self) -> u64 {
+        self.sent + self.unsent_size as u64
+    }
+
     pub(super) fn push(&mut self, data: Bytes) {
         self.unsent_size += data.len();
         if self.unsent.is_empty() {

@@ -66,6 +66,13 @@ impl Fabric {
         place.is_some()
     }
 
+    /// How many bytes the kernel has taken from an end's holder.
+    pub(in crate::sim) fn taken(&self, id: EndId) -> u64 {
+        self.links
+            .get(&id.link)
+            .map_or(0, |link| link.outbound(id.side).taken())
+    }
+
     /// Whether a read has told that the other side ended in order.
     pub(in crate::sim) fn was_told_of_end(&self, id: EndId) -> bool {
         self.links
