@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use ropewalk::{Limits, Lines, Reactor, Stepper};
+use ropewalk::sim::{self, Faults};
+use ropewalk::{Limits, Lines, Protocol, Reactor, Stepper, Transport};
 
 use crate::known::Known;
 use crate::spy::{Log, Spy};
@@ -159,4 +160,37 @@ fn posts_are_bounded_and_made_beside_calls_that_never_end() {
     let made = made.load(Ordering::Relaxed);
     assert!(made > 0);
     assert!(posted - made <= 70_000, "{} wait", posted - made);
+}
+
+/// Writes more in every turn than a flush hands over in one.
+struct Floods(Rc<Cell<usize>>);
+
+impl Protocol for Floods {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.call_every(Duration::ZERO, |this: &mut Self, transport| {
+            transport.write(vec![b'.'; 4 << 20]);
+            this.0.set(this.0.get().max(transport.unsent()));
+        });
+    }
+
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+
+    fn pause_writing(&mut self, _: &mut Transport<'_>) {}
+}
+
+/// Its socket takes all that it is offered, a share in each turn: what stays over is too much all the same.
+#[test]
+fn who_takes_much_and_is_sent_more_is_too_slow() {
+    let world = sim::World::new(0, Faults::None);
+    world.set_window(64 << 20);
+    let most = Rc::new(Cell::new(0));
+    world.host("server", |reactor| {
+        let most = Rc::clone(&most);
+        let listen = reactor.listen("tcp:8007");
+        listen.serve(move |_| Floods(Rc::clone(&most)))
+    });
+    let peer = world.peer("tcp:server:8007");
+    peer.expect_reset();
+    assert!(most.get() <= 8 << 20, "{}", most.get());
+    assert_eq!(world.on("server", |reactor| reactor.counters().too_slow), 1);
 }
