@@ -137,11 +137,11 @@ impl Lines {
 
 impl Lines {
     /// The short way of [`encode`](Framing::encode), if there is one.
-    pub(crate) fn line_end(&self) -> Option<LineEnd> {
+    pub(crate) fn line_end(&self) -> LineEnd {
         match &self.ending {
-            Ending::Either | Ending::Crlf => Some(LineEnd::Crlf),
-            Ending::Lf => Some(LineEnd::Lf),
-            Ending::Custom(_) => None,
+            Ending::Either | Ending::Crlf => LineEnd::CRLF,
+            Ending::Lf => LineEnd::LF,
+            Ending::Custom(_) => LineEnd::UNKNOWN,
         }
     }
 }
@@ -155,24 +155,31 @@ impl Lines {
     where
         F: FnMut(&[u8], usize) -> ControlFlow<()>,
     {
-        let mut start = 0;
-        for last in memchr_iter(self.last_byte(), data) {
-            let Some(body) = self.body(&data[start..=last]) else {
-                continue;
+        let last_byte = self.last_byte();
+        let mut rest = data;
+        while let Some(at) = memchr(last_byte, rest) {
+            let run = &rest[..=at];
+            let found = match self.body(run) {
+                Some(body) => Some((body, run.len())),
+                None => self.first(rest, run.len()),
+            };
+            let Some((body, size)) = found else {
+                break;
             };
             if body.len() > self.max_length {
-                return (start, Stop::TooLong);
+                return (data.len() - rest.len(), Stop::TooLong);
             }
-            let size = last + 1 - start;
-            start = last + 1;
+            rest = &rest[size..];
             if deliver(body, size).is_break() {
-                return (start, Stop::Halted);
+                return (data.len() - rest.len(), Stop::Halted);
             }
         }
-        if self.is_too_long(&data[start..]) {
-            return (start, Stop::TooLong);
-        }
-        (start, Stop::Starved)
+        let stop = if self.is_too_long(rest) {
+            Stop::TooLong
+        } else {
+            Stop::Starved
+        };
+        (data.len() - rest.len(), stop)
     }
 
     /// Moves bytes from `chunk` to `held`, which holds the beginning of a line, until the line is whole; returns how
@@ -342,26 +349,61 @@ impl Lines {
 }
 
 /// What is sent behind a line in which there is no LF.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LineEnd {
-    Lf,
-    Crlf,
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LineEnd {
+    bytes: [u8; 2],
+    /// How many of them; 0 if it is not known.
+    size: u8,
 }
 
+/// Lines from `SHORT` to twice as many bytes are looked at, and copied, as two runs of so many, which overlap.
+const SHORT: usize = 16;
+
 impl LineEnd {
-    /// Appends a line with its delimiter; `false` if it needs a closer look.
+    pub(crate) const UNKNOWN: Self = Self::new(*b"\0\0", 0);
+    const LF: Self = Self::new(*b"\n\0", 1);
+    const CRLF: Self = Self::new(*b"\r\n", 2);
+
+    const fn new(bytes: [u8; 2], size: u8) -> Self {
+        Self { bytes, size }
+    }
+
+    /// Appends a line of a frequent length with its delimiter, if there is room; `false` if it needs a closer look.
+    /// It is to become a part of the loop in which lines are sent: so it calls nothing, which the order of the tests is
+    /// for, and takes few instructions.
     #[inline]
-    pub(crate) fn encode(self, line: &[u8], out: &mut Vec<u8>) -> bool {
-        if has_line_feed(line) {
+    pub(crate) fn encode_short(self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        const MOST: usize = 2 * SHORT + 2;
+        let (Some(first), Some(last)) = (line.first_chunk::<SHORT>(), line.last_chunk::<SHORT>())
+        else {
+            return false;
+        };
+        let size = line.len();
+        if self.size == 0 || size > 2 * SHORT || among(first) | among(last) {
             return false;
         }
-        out.reserve(line.len() + 2);
-        out.extend_from_slice(line);
-        match self {
-            Self::Lf => out.push(b'\n'),
-            Self::Crlf => out.extend_from_slice(b"\r\n"),
+        if out.capacity() - out.len() < MOST {
+            return false;
         }
+        let before = out.len();
+        out.extend_from_slice(&[0; MOST]);
+        let Some(place) = out.last_chunk_mut::<MOST>() else {
+            return false;
+        };
+        place[..SHORT].copy_from_slice(first);
+        place[size - SHORT..size].copy_from_slice(last);
+        place[size..size + 2].copy_from_slice(&self.bytes);
+        out.truncate(before + size + usize::from(self.size));
         true
+    }
+
+    /// Appends any line with its delimiter; `false` if it needs a closer look.
+    pub(crate) fn encode(self, line: &[u8], out: &mut Vec<u8>) -> bool {
+        let known = self.size > 0 && !has_line_feed(line);
+        if known {
+            append(line, &self.bytes[..usize::from(self.size)], out);
+        }
+        known
     }
 }
 
@@ -369,8 +411,8 @@ impl LineEnd {
 /// which overlap.
 #[inline]
 fn has_line_feed(line: &[u8]) -> bool {
-    match (line.first_chunk::<16>(), line.last_chunk::<16>()) {
-        (Some(first), Some(last)) if line.len() <= 32 => among(first) | among(last),
+    match (line.first_chunk::<SHORT>(), line.last_chunk::<SHORT>()) {
+        (Some(first), Some(last)) if line.len() <= 2 * SHORT => among(first) | among(last),
         _ => memchr(b'\n', line).is_some(),
     }
 }

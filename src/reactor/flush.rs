@@ -214,21 +214,25 @@ impl Reactor {
         written: Written,
         chunk: &[u8],
     ) {
-        let socket = socket.filter(|_| !self.crossed);
         match written {
             Written::Nothing => {}
-            Written::Part(part) => {
-                let data = &chunk[part];
-                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
-                if taken < data.len() {
-                    self.output(id).push(&data[taken..]);
-                }
-            }
-            Written::Buffer(buffer) => {
-                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
-                self.keep_output(id, buffer, taken);
-            }
+            Written::Part(part) => self.send_part(id, socket, &chunk[part]),
+            Written::Buffer(buffer) => self.send_buffer(id, socket, buffer),
         }
+    }
+
+    fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
+        let socket = socket.filter(|_| !self.crossed);
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
+        if taken < data.len() {
+            self.output(id).push(&data[taken..]);
+        }
+    }
+
+    fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
+        let socket = socket.filter(|_| !self.crossed);
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
+        self.keep_output(id, buffer, taken);
     }
 
     /// Queues what a callback wrote to its own connection.

@@ -3,12 +3,14 @@
 
 use std::ops::Range;
 
+#[cfg(doc)]
+use crate::connection::Connection;
 use crate::connection::{Cutting, NONE, Pauses, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, OUT_OF_PLACE, Tail, lies_within};
 use crate::layer::Kind;
 use crate::limits::{ALLOWANCE, Idle};
-use crate::network::Farewell;
+use crate::network::{Farewell, SocketId};
 use crate::protocol::{Held, Input, Mode, Protocol, Refusal, cut_after_raw};
 use crate::table::ConnectionId;
 
@@ -28,12 +30,18 @@ impl Reactor {
         self.deliver_input(id, Input::new(held, chunk));
     }
 
-    /// Does the same for a connection whose input is not cut, and that has nothing rare, in a shorter way: it is called with
-    /// all there is, and the loop is gone into only if it then has something after that.
+    /// Does the same for a [plain](Connection::is_plain) connection whose input is not cut, in a shorter way: it is called
+    /// with all there is, and the loop is gone into only if it then has something after that.
     #[inline]
-    pub(super) fn deliver_raw(&mut self, id: ConnectionId, chunk: &[u8]) {
+    pub(super) fn deliver_raw(
+        &mut self,
+        id: ConnectionId,
+        protocol: Box<dyn Protocol>,
+        socket: SocketId,
+        chunk: &[u8],
+    ) {
         let mut rest = None;
-        self.dispatch_with(id, Some(chunk), |protocol, transport| {
+        self.dispatch_to(id, protocol, socket, chunk, |protocol, transport| {
             protocol.data_received(transport, chunk);
             if transport.is_halted() {
                 rest = Some(cut_after_raw(protocol, transport, chunk));
