@@ -227,6 +227,15 @@ impl Connection {
             && self.rare.is_none()
     }
 
+    /// Whether it takes what is written to it, and nothing stands before that, nor between it and the system.
+    #[inline]
+    pub(crate) fn writes_plainly(&self) -> bool {
+        self.phase == Phase::Open
+            && self.writing == Writing::Open
+            && self.out == NONE
+            && self.rare.is_none()
+    }
+
     pub(crate) fn has_layers(&self) -> bool {
         self.rare
             .as_ref()

@@ -85,25 +85,18 @@ impl Reactor {
             self.note_waiting(id);
             return;
         };
-        if connection.watched && connection.out != NONE {
+        let out = connection.out;
+        if connection.watched && out != NONE {
             self.note_activity(id, Idle::Writing);
         }
+        let mut place = out;
         loop {
-            let place = match self.connections.get(id) {
-                Some(connection) if connection.out != NONE => connection.out,
-                Some(connection) => {
-                    if connection.rare.is_some() {
-                        self.note_waiting(id);
-                        // Layers may have become ready.
-                        self.move_frames_down(id);
-                        if self.connections.get(id).is_some_and(|c| c.out != NONE) {
-                            continue;
-                        }
-                    }
-                    return self.all_was_sent(id);
+            if place == NONE {
+                match self.refilled(id) {
+                    Some(output) => place = output,
+                    None => return self.all_was_sent(id),
                 }
-                None => return,
-            };
+            }
             match self.offer(id, place, socket) {
                 Offered::All => {
                     self.release_output(id);
@@ -111,6 +104,7 @@ impl Reactor {
                         return;
                     }
                     self.move_frames_down(id);
+                    place = NONE;
                 }
                 Offered::Blocked => {
                     self.note_waiting(id);
@@ -125,6 +119,18 @@ impl Reactor {
             }
         }
         self.note_pressure(id);
+    }
+
+    /// The connection's output, after what waits above it has come down; `None` if there is none.
+    fn refilled(&mut self, id: ConnectionId) -> Option<u32> {
+        let connection = self.connections.get(id)?;
+        if connection.out == NONE && connection.rare.is_some() {
+            self.note_waiting(id);
+            // Layers may have become ready.
+            self.move_frames_down(id);
+        }
+        let place = self.connections.get(id)?.out;
+        (place != NONE).then_some(place)
     }
 
     /// Offers one connection's output, until it is all taken or no more is.
@@ -162,6 +168,9 @@ impl Reactor {
                     *progress = self.now;
                     taken += size;
                     self.counters.bytes_out += size as u64;
+                    if queue.is_empty() {
+                        return Offered::All;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => *blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use crate::connection::NONE;
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
+use crate::group::Copies;
 use crate::inspector::RarePath;
 use crate::network::{Farewell, Time};
 use crate::outbound::Outbound;
@@ -286,6 +287,7 @@ impl Reactor {
     }
 
     /// The connection's output, which will be flushed in this turn.
+    #[inline]
     pub(super) fn output(&mut self, id: ConnectionId) -> &mut Outbound {
         let connection = self
             .connections
@@ -295,26 +297,32 @@ impl Reactor {
             connection.dirty = true;
             self.dirty.push(id);
         }
-        let place = match connection.out {
-            NONE => self.output_place(id),
-            place => place,
-        };
-        &mut self.outs[place].queue
-    }
-
-    fn output_place(&mut self, id: ConnectionId) -> u32 {
-        let connection = self
-            .connections
-            .get_mut(id)
-            .expect("only a connection that admits a write has an output");
         if connection.out == NONE {
-            let buffer = match self.inspector {
-                Some(ref inspector) if inspector.takes(RarePath::EmptyPool) => Vec::new(),
+            let buffer = match &self.inspector {
+                Some(inspector) if inspector.takes(RarePath::EmptyPool) => Vec::new(),
                 _ => self.pool.take(),
             };
             connection.out = self.outs.begin(buffer, self.now);
         }
-        connection.out
+        &mut self.outs[connection.out].queue
+    }
+
+    /// Queues a copy of a frame, in its envelope already, for a member of a group that has nothing else waiting. `false` if
+    /// more has to be looked at.
+    #[inline]
+    pub(crate) fn send_copy_plainly(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> bool {
+        let connection = self.connections.get(id);
+        let Some(connection) = connection.filter(|connection| connection.writes_plainly()) else {
+            return false;
+        };
+        let Ok(copy) = copies.at(connection.framing, &self.framings) else {
+            return false;
+        };
+        if self.current.is_some_and(|current| current != id) {
+            self.crossed = true;
+        }
+        self.output(id).push_shared(copy);
+        true
     }
 
     /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
@@ -329,8 +337,13 @@ impl Reactor {
         {
             return None;
         }
-        let place = self.output_place(id);
-        Some(self.outs[place].queue.lend_tail())
+        if connection.out == NONE {
+            let buffer = self.spare_buffer();
+            let connection = self.connections.get_mut(id)?;
+            connection.out = self.outs.begin(buffer, self.now);
+        }
+        let connection = self.connections.get(id)?;
+        Some(self.outs[connection.out].queue.lend_tail())
     }
 
     /// A buffer for an output that the connection does not know of yet.
@@ -372,6 +385,7 @@ impl Reactor {
     }
 
     /// Lets go of a connection's output: its buffer goes back to the pool, what was unsent is counted as dropped.
+    #[inline]
     pub(super) fn release_output(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
