@@ -297,13 +297,6 @@ pub struct Readiness {
     pub failed: bool,
 }
 
-impl Readiness {
-    /// Whether there is nothing to do but to read. That a write may succeed is told of idle sockets too.
-    pub(crate) fn is_only_readable(&self) -> bool {
-        self.readable && !self.ended && !self.failed
-    }
-}
-
 /// What a read brought.
 #[derive(Debug)]
 pub enum Received {

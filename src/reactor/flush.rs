@@ -13,7 +13,7 @@ use crate::table::ConnectionId;
 use crate::transport::Written;
 
 use super::timed::Timed;
-use super::write::Unsent;
+use super::unsent::Unsent;
 use super::{Reactor, wire};
 
 /// How a connection's output stands after it was offered to the system.

@@ -18,7 +18,7 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        if connection.is_plain() && readiness.is_only_readable() {
+        if connection.is_plain() && is_only_readable(&readiness) {
             return self.read_plainly(id, buffer);
         }
         if connection.phase == Phase::Connecting {
@@ -298,4 +298,9 @@ impl Reactor {
             _ => {}
         }
     }
+}
+
+/// Whether there is nothing to do but to read. That a write may succeed is told of idle sockets too.
+fn is_only_readable(readiness: &Readiness) -> bool {
+    readiness.readable && !readiness.ended && !readiness.failed
 }
