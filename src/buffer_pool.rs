@@ -32,6 +32,7 @@ impl BufferPool {
     }
 
     /// An empty buffer: the one given back last, whose memory is likeliest to be in the cache.
+    #[inline]
     pub(crate) fn take(&mut self) -> Vec<u8> {
         self.spare.pop().unwrap_or_else(|| {
             self.made += 1;
@@ -40,6 +41,7 @@ impl BufferPool {
     }
 
     /// Gives a buffer back, emptied. One without room, one too large and one too many are freed.
+    #[inline]
     pub(crate) fn put(&mut self, mut buffer: Vec<u8>) {
         if (1..=LARGEST_SPARE).contains(&buffer.capacity()) && self.spare.len() < self.most {
             if !canary!(BufferDirty) {

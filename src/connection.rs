@@ -212,10 +212,28 @@ impl Connection {
                 .is_none_or(|rare| rare.successor.is_none() && rare.entering.is_none())
     }
 
-    /// Whether received bytes go to the protocol as they come, and nothing else has to be looked at: it is one that
-    /// [is open](Phase::Open) and has nothing rare.
-    pub(crate) fn is_raw(&self) -> bool {
-        self.phase == Phase::Open && self.framing == NONE && self.rare.is_none()
+    /// Whether it is as most are most of the time: it reads, has nothing to send or that is rare, and nobody wants to know
+    /// more of it.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.phase == Phase::Open
+            && self.reading == Reading::Open
+            && self.writing == Writing::Open
+            && self.pauses.is_empty()
+            && self.out == NONE
+            && !self.full
+            && !self.hinted
+            && !self.watched
+            && self.rare.is_none()
+    }
+
+    /// Whether it takes what is written to it, and nothing stands before that, nor between it and the system.
+    #[inline]
+    pub(crate) fn writes_plainly(&self) -> bool {
+        self.phase == Phase::Open
+            && self.writing == Writing::Open
+            && self.out == NONE
+            && self.rare.is_none()
     }
 
     pub(crate) fn has_layers(&self) -> bool {

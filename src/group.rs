@@ -12,6 +12,7 @@ use bytes::Bytes;
 use crate::connection::Phase;
 use crate::error::FrameError;
 use crate::frame_queue::Waiting;
+use crate::framing::Framings;
 use crate::latest::{FrameKey, GroupId, Latest};
 use crate::reactor::{Reactor, encode};
 use crate::table::ConnectionId;
@@ -255,15 +256,18 @@ impl<K: Ord> Group<K> {
         wanted: impl Fn(&K) -> bool,
         mut send: impl FnMut(&mut Reactor, ConnectionId),
     ) {
-        self.members.borrow_mut().retain(|key, &mut id| {
-            let Some(takes) = reactor.member_takes(id) else {
-                return false;
-            };
-            if takes && wanted(key) {
-                send(reactor, id);
+        let mut some_are_over = false;
+        for (key, &id) in self.members.borrow().iter() {
+            match reactor.member_takes(id) {
+                Some(true) if wanted(key) => send(reactor, id),
+                Some(_) => {}
+                None => some_are_over = true,
             }
-            true
-        });
+        }
+        if some_are_over {
+            let mut members = self.members.borrow_mut();
+            members.retain(|_, id| reactor.member_takes(*id).is_some());
+        }
     }
 }
 
@@ -290,16 +294,19 @@ impl<'f> Copies<'f> {
     }
 
     /// The frame in the envelope of the framing at `place`.
-    fn at(&mut self, place: u32, reactor: &Reactor) -> &Result<Bytes, FrameError> {
+    #[inline]
+    pub(crate) fn at(&mut self, place: u32, framings: &Framings) -> &Result<Bytes, FrameError> {
         let found = self.encoded.iter().position(|(of, _)| *of == place);
-        let at = found.unwrap_or_else(|| {
-            let mut out = Vec::with_capacity(self.frame.len() + 8);
-            let framing = reactor.framings.at(place);
-            let copy = encode(framing.as_deref(), self.frame, &mut out).map(|()| out.into());
-            self.encoded.push((place, copy));
-            self.encoded.len() - 1
-        });
+        let at = found.unwrap_or_else(|| self.encode(place, framings));
         &self.encoded[at].1
+    }
+
+    fn encode(&mut self, place: u32, framings: &Framings) -> usize {
+        let mut out = Vec::with_capacity(self.frame.len() + 8);
+        let framing = framings.at(place);
+        let copy = encode(framing.as_deref(), self.frame, &mut out).map(|()| out.into());
+        self.encoded.push((place, copy));
+        self.encoded.len() - 1
     }
 
     fn plain(&mut self) -> Bytes {
@@ -311,6 +318,7 @@ impl<'f> Copies<'f> {
 
 impl Reactor {
     /// Whether a member's connection takes what is sent; `None` if it is over, its loss told.
+    #[inline]
     fn member_takes(&self, id: ConnectionId) -> Option<bool> {
         let connection = self.connections.get(id)?;
         (connection.phase <= Phase::Lost).then(|| connection.takes_writes())
@@ -323,6 +331,9 @@ impl Reactor {
         slow: Slow,
         group: GroupId,
     ) {
+        if self.send_copy_plainly(id, copies) {
+            return;
+        }
         if slow == Slow::Disconnect || self.keeps_up(id) {
             if self.admits_write(id) {
                 if self.sends_messages(id) {
@@ -364,7 +375,7 @@ impl Reactor {
             return;
         };
         let size = copies.frame.len();
-        match copies.at(place, self) {
+        match copies.at(place, &self.framings) {
             Ok(copy) => self.write_encoded(id, copy),
             Err(error) => self.frame_not_sent(id, size, error),
         }
@@ -372,7 +383,7 @@ impl Reactor {
 
     fn copy_for(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> Option<Bytes> {
         let place = self.live(id)?.framing;
-        let copy = copies.at(place, self).clone();
+        let copy = copies.at(place, &self.framings).clone();
         copy.map_err(|error| self.frame_not_sent(id, copies.frame.len(), &error))
             .ok()
     }

@@ -65,20 +65,24 @@ impl Piece {
 
 impl Outbound {
     /// How many bytes are unsent. Not to be asked while the tail is lent.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.queued + self.tail.len() - self.head
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.tail.is_empty()
     }
 
     /// Appends a copy.
+    #[inline]
     pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.tail.extend_from_slice(bytes);
     }
 
     /// Appends without copying, if that pays.
+    #[inline]
     pub(crate) fn push_shared(&mut self, bytes: &Bytes) {
         if bytes.len() < SHARED_FROM {
             self.push(bytes);
@@ -132,10 +136,12 @@ impl Outbound {
 
     /// Lends the tail to be appended to, and to nothing else. Until [`return_tail`](Self::return_tail) gives it back,
     /// nothing else may be asked or done here.
+    #[inline]
     pub(crate) fn lend_tail(&mut self) -> Vec<u8> {
         mem::take(&mut self.tail)
     }
 
+    #[inline]
     pub(crate) fn return_tail(&mut self, tail: Vec<u8>) {
         debug_assert!(self.tail.is_empty(), "written to while the tail was lent");
         self.tail = tail;
@@ -160,6 +166,7 @@ impl Outbound {
     }
 
     /// All there is, if that is one piece.
+    #[inline]
     pub(crate) fn only_piece(&self) -> Option<&[u8]> {
         self.queue.is_empty().then(|| &self.tail[self.head..])
     }
@@ -174,8 +181,18 @@ impl Outbound {
     }
 
     /// Drops the first `sent` bytes, which were sent. The tail keeps its room.
+    #[inline]
     pub(crate) fn consume(&mut self, sent: usize) {
         debug_assert!(sent <= self.len(), "more was sent than there was");
+        if self.queue.is_empty() && self.head + sent == self.tail.len() {
+            self.tail.clear();
+            self.head = 0;
+        } else {
+            self.consume_pieces(sent);
+        }
+    }
+
+    fn consume_pieces(&mut self, sent: usize) {
         self.head += sent;
         while let Some(first) = self.queue.front() {
             let size = first.bytes().len();
@@ -206,6 +223,7 @@ impl Outbound {
     }
 
     /// Drops everything unsent, and hands the buffer out, empty, for a [`BufferPool`].
+    #[inline]
     pub(crate) fn renew(&mut self) -> Vec<u8> {
         self.clear();
         if self.queue.capacity() > PIECES_KEPT {
@@ -215,6 +233,7 @@ impl Outbound {
     }
 
     /// Drops everything unsent. The tail keeps its room.
+    #[inline]
     pub(crate) fn clear(&mut self) {
         if !self.queue.is_empty() {
             self.queue.clear();

@@ -40,7 +40,7 @@ pub struct Transport<'a> {
     framing: Option<Rc<FramingKind>>,
     framing_is_known: bool,
     /// The short way to encode, while `out` is the output and the framing is known.
-    line_end: Option<LineEnd>,
+    line_end: LineEnd,
     /// Something happened after which the cutting loop has to look at the connection again.
     halted: bool,
     /// The mode, the framing, a layer or the protocol is another one now.
@@ -72,7 +72,7 @@ impl<'a> Transport<'a> {
             out: Vec::new(),
             framing: None,
             framing_is_known: false,
-            line_end: None,
+            line_end: LineEnd::UNKNOWN,
             halted: false,
             changed: false,
             unread: 0,
@@ -131,9 +131,8 @@ impl<'a> Transport<'a> {
     #[inline]
     pub fn send(&mut self, frame: impl AsRef<[u8]>) {
         let frame = frame.as_ref();
-        match self.line_end {
-            Some(end) if end.encode(frame, &mut self.out) => {}
-            _ => self.send_closely(frame),
+        if !self.line_end.encode_short(frame, &mut self.out) {
+            self.send_closely(frame);
         }
     }
 

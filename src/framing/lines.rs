@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use memchr::{memchr, memchr_iter};
 
+use super::line_end::{LineEnd, append, has_line_feed};
 use super::{Found, Framing, Tail};
 use crate::error::FrameError;
 
@@ -137,11 +138,11 @@ impl Lines {
 
 impl Lines {
     /// The short way of [`encode`](Framing::encode), if there is one.
-    pub(crate) fn line_end(&self) -> Option<LineEnd> {
+    pub(crate) fn line_end(&self) -> LineEnd {
         match &self.ending {
-            Ending::Either | Ending::Crlf => Some(LineEnd::Crlf),
-            Ending::Lf => Some(LineEnd::Lf),
-            Ending::Custom(_) => None,
+            Ending::Either | Ending::Crlf => LineEnd::CRLF,
+            Ending::Lf => LineEnd::LF,
+            Ending::Custom(_) => LineEnd::UNKNOWN,
         }
     }
 }
@@ -155,24 +156,31 @@ impl Lines {
     where
         F: FnMut(&[u8], usize) -> ControlFlow<()>,
     {
-        let mut start = 0;
-        for last in memchr_iter(self.last_byte(), data) {
-            let Some(body) = self.body(&data[start..=last]) else {
-                continue;
+        let last_byte = self.last_byte();
+        let mut rest = data;
+        while let Some(at) = memchr(last_byte, rest) {
+            let run = &rest[..=at];
+            let found = match self.body(run) {
+                Some(body) => Some((body, run.len())),
+                None => self.first(rest, run.len()),
+            };
+            let Some((body, size)) = found else {
+                break;
             };
             if body.len() > self.max_length {
-                return (start, Stop::TooLong);
+                return (data.len() - rest.len(), Stop::TooLong);
             }
-            let size = last + 1 - start;
-            start = last + 1;
+            rest = &rest[size..];
             if deliver(body, size).is_break() {
-                return (start, Stop::Halted);
+                return (data.len() - rest.len(), Stop::Halted);
             }
         }
-        if self.is_too_long(&data[start..]) {
-            return (start, Stop::TooLong);
-        }
-        (start, Stop::Starved)
+        let stop = if self.is_too_long(rest) {
+            Stop::TooLong
+        } else {
+            Stop::Starved
+        };
+        (data.len() - rest.len(), stop)
     }
 
     /// Moves bytes from `chunk` to `held`, which holds the beginning of a line, until the line is whole; returns how
@@ -340,55 +348,6 @@ impl Lines {
             limit: self.max_length,
         }
     }
-}
-
-/// What is sent behind a line in which there is no LF.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LineEnd {
-    Lf,
-    Crlf,
-}
-
-impl LineEnd {
-    /// Appends a line with its delimiter; `false` if it needs a closer look.
-    #[inline]
-    pub(crate) fn encode(self, line: &[u8], out: &mut Vec<u8>) -> bool {
-        if has_line_feed(line) {
-            return false;
-        }
-        out.reserve(line.len() + 2);
-        out.extend_from_slice(line);
-        match self {
-            Self::Lf => out.push(b'\n'),
-            Self::Crlf => out.extend_from_slice(b"\r\n"),
-        }
-        true
-    }
-}
-
-/// Whether there is an LF in the line. Short lines are frequent, and to call `memchr` costs more than to look at both ends,
-/// which overlap.
-#[inline]
-fn has_line_feed(line: &[u8]) -> bool {
-    match (line.first_chunk::<16>(), line.last_chunk::<16>()) {
-        (Some(first), Some(last)) if line.len() <= 32 => among(first) | among(last),
-        _ => memchr(b'\n', line).is_some(),
-    }
-}
-
-/// Without a branch, so that it becomes a few instructions for all of them.
-#[inline]
-fn among<const N: usize>(bytes: &[u8; N]) -> bool {
-    bytes
-        .iter()
-        .fold(false, |found, &byte| found | (byte == b'\n'))
-}
-
-#[inline]
-fn append(line: &[u8], delimiter: &[u8], out: &mut Vec<u8>) {
-    out.reserve(line.len() + delimiter.len());
-    out.extend_from_slice(line);
-    out.extend_from_slice(delimiter);
 }
 
 #[cfg(test)]

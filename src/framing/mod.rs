@@ -2,6 +2,7 @@
 //! keeps no bytes and calls no protocol, which is the loop's part.
 
 mod interned;
+mod line_end;
 pub(crate) mod lines;
 
 use std::ops::Range;
@@ -9,7 +10,8 @@ use std::ops::Range;
 use crate::error::FrameError;
 
 pub(crate) use interned::{FramingKind, Framings};
-pub(crate) use lines::{LineEnd, Stop};
+pub(crate) use line_end::LineEnd;
+pub(crate) use lines::Stop;
 pub use lines::{Lines, UnfinishedLine};
 
 /// Cuts inbound bytes into frames and wraps outbound ones.

@@ -5,7 +5,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
-use crate::network::{Farewell, Posted, let_go, panic_message};
+use crate::network::{Farewell, Posted, SocketId, let_go, panic_message};
 use crate::protocol::{Protocol, downcast};
 use crate::table::ConnectionId;
 use crate::transport::Transport;
@@ -79,6 +79,22 @@ impl Reactor {
         result
     }
 
+    /// The same for a connection that was just looked at: what is written to its socket may be sent at once.
+    #[inline]
+    pub(super) fn dispatch_to<R>(
+        &mut self,
+        id: ConnectionId,
+        protocol: Box<dyn Protocol>,
+        socket: SocketId,
+        chunk: &[u8],
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) {
+        self.call(id, protocol, Some(socket), Some(chunk), call);
+        if self.handed_over {
+            self.make_successors(id);
+        }
+    }
+
     /// Tells a protocol that has just taken over that its connection is made; and the one that takes over from that.
     #[cold]
     fn make_successors(&mut self, id: ConnectionId) {
@@ -97,10 +113,23 @@ impl Reactor {
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
         let connection = self.connections.get_mut(id)?;
-        let mut protocol = connection.protocol.take()?;
+        let protocol = connection.protocol.take()?;
         // Whatever could change that settles what was written before it.
         let chunk = chunk.filter(|_| connection.sends_at_once());
         let socket = connection.socket();
+        self.call(id, protocol, socket, chunk, call)
+    }
+
+    /// Calls a protocol that was taken out of its entry, and puts it back.
+    #[inline]
+    fn call<R>(
+        &mut self,
+        id: ConnectionId,
+        mut protocol: Box<dyn Protocol>,
+        socket: Option<SocketId>,
+        chunk: Option<&[u8]>,
+        call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
+    ) -> Option<R> {
         self.current = Some(id);
         let begun = self.begin_call(Caller::Connection(id));
         let mut transport = Transport::new(self, id, chunk);
@@ -123,7 +152,7 @@ impl Reactor {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn put_back(&mut self, id: ConnectionId, protocol: Box<dyn Protocol>) {
         match self.connections.get_mut(id) {
             Some(Connection {

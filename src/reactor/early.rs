@@ -10,7 +10,7 @@ use crate::layer::Kind;
 use crate::table::ConnectionId;
 
 use super::Reactor;
-use super::write::LeftOver;
+use super::unsent::LeftOver;
 
 /// What waits above a stack of layers that is not ready.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use crate::table::ConnectionId;
 use crate::transport::Written;
 
 use super::timed::Timed;
-use super::write::Unsent;
+use super::unsent::Unsent;
 use super::{Reactor, wire};
 
 /// How a connection's output stands after it was offered to the system.
@@ -85,25 +85,18 @@ impl Reactor {
             self.note_waiting(id);
             return;
         };
-        if connection.watched && connection.out != NONE {
+        let out = connection.out;
+        if connection.watched && out != NONE {
             self.note_activity(id, Idle::Writing);
         }
+        let mut place = out;
         loop {
-            let place = match self.connections.get(id) {
-                Some(connection) if connection.out != NONE => connection.out,
-                Some(connection) => {
-                    if connection.rare.is_some() {
-                        self.note_waiting(id);
-                        // Layers may have become ready.
-                        self.move_frames_down(id);
-                        if self.connections.get(id).is_some_and(|c| c.out != NONE) {
-                            continue;
-                        }
-                    }
-                    return self.all_was_sent(id);
+            if place == NONE {
+                match self.refilled(id) {
+                    Some(output) => place = output,
+                    None => return self.all_was_sent(id),
                 }
-                None => return,
-            };
+            }
             match self.offer(id, place, socket) {
                 Offered::All => {
                     self.release_output(id);
@@ -111,6 +104,7 @@ impl Reactor {
                         return;
                     }
                     self.move_frames_down(id);
+                    place = NONE;
                 }
                 Offered::Blocked => {
                     self.note_waiting(id);
@@ -126,6 +120,18 @@ impl Reactor {
             }
         }
         self.note_pressure(id);
+    }
+
+    /// The connection's output, after what waits above it has come down; `None` if there is none.
+    fn refilled(&mut self, id: ConnectionId) -> Option<u32> {
+        let connection = self.connections.get(id)?;
+        if connection.out == NONE && connection.rare.is_some() {
+            self.note_waiting(id);
+            // Layers may have become ready.
+            self.move_frames_down(id);
+        }
+        let place = self.connections.get(id)?.out;
+        (place != NONE).then_some(place)
     }
 
     /// Offers one connection's output, until it is all taken or no more is.
@@ -166,6 +172,9 @@ impl Reactor {
                     }
                     taken += size;
                     self.counters.bytes_out += size as u64;
+                    if queue.is_empty() {
+                        return Offered::All;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => *blocked = true,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -218,24 +227,28 @@ impl Reactor {
         written: Written,
         chunk: &[u8],
     ) {
-        let socket = socket.filter(|_| !self.crossed);
         match written {
             Written::Nothing => {}
             // A write of nothing is no call to the system.
             Written::Part(part) if part.is_empty() => {}
             Written::Buffer(buffer) if buffer.is_empty() => self.keep_output(id, buffer, 0),
-            Written::Part(part) => {
-                let data = &chunk[part];
-                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
-                if taken < data.len() {
-                    self.output(id).push(&data[taken..]);
-                }
-            }
-            Written::Buffer(buffer) => {
-                let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
-                self.keep_output(id, buffer, taken);
-            }
+            Written::Part(part) => self.send_part(id, socket, &chunk[part]),
+            Written::Buffer(buffer) => self.send_buffer(id, socket, buffer),
         }
+    }
+
+    fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
+        let socket = socket.filter(|_| !self.crossed);
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
+        if taken < data.len() {
+            self.output(id).push(&data[taken..]);
+        }
+    }
+
+    fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
+        let socket = socket.filter(|_| !self.crossed);
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
+        self.keep_output(id, buffer, taken);
     }
 
     /// Queues what a callback wrote to its own connection.

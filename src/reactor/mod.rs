@@ -3,6 +3,7 @@
 
 mod accept;
 mod builders;
+mod calls;
 mod close;
 mod connect;
 mod deferring;
@@ -23,8 +24,10 @@ mod requests;
 mod stepper;
 mod stop;
 mod stopwatch;
+mod tail;
 mod timed;
 mod turn;
+mod unsent;
 mod upkeep;
 mod verdict;
 mod wire;
@@ -53,15 +56,14 @@ use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
 use crate::timer::{TimerId, Timers};
-use crate::transport::Transport;
 
 pub use accept::Listener;
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
 use deferring::Works;
+use dispatch::Call;
 pub(crate) use dispatch::OnProtocol;
-use dispatch::{Call, ProtocolCall};
 pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
@@ -73,7 +75,8 @@ use stop::Running;
 use stopwatch::{Caller, Stopwatch};
 pub(crate) use timed::RepeatedCall;
 use timed::Timed;
-pub(crate) use write::{LeftOver, encode};
+pub(crate) use unsent::LeftOver;
+pub(crate) use write::encode;
 
 /// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
 ///
@@ -306,49 +309,6 @@ impl Reactor {
     /// Delivers again, see [`Transport::resume_reading`].
     pub fn resume_reading(&mut self, id: ConnectionId) {
         self.resume(id, Pauses::ASKED);
-    }
-
-    /// Calls `call` later in this turn or at the begin of the next one, when no callback is under way.
-    pub fn call_soon(&mut self, call: impl FnOnce(&mut Self) + 'static) {
-        self.calls.push_back(Call::Reactor(Box::new(call)));
-    }
-
-    /// Calls `call` with another connection's protocol, later in this turn or at the begin of the next one; after
-    /// `connection_made`, if the connection is still being made by us. If it has ended or changed its protocol by then, or
-    /// that is not a `P`, the call is dropped and counted.
-    pub fn tell<P: Protocol>(
-        &mut self,
-        id: ConnectionId,
-        call: impl FnOnce(&mut P, &mut Transport<'_>) + 'static,
-    ) {
-        let call = self.protocol_call(id, call);
-        self.calls.push_back(Call::Protocol(call));
-    }
-
-    fn protocol_call<P: Protocol>(
-        &self,
-        id: ConnectionId,
-        call: impl FnOnce(&mut P, &mut Transport<'_>) + 'static,
-    ) -> ProtocolCall {
-        ProtocolCall {
-            id,
-            serial: self
-                .connections
-                .get(id)
-                .map_or(0, Connection::protocol_serial),
-            call: Box::new(on_protocol(call)),
-        }
-    }
-
-    pub(crate) fn misdirected<P>(&mut self, id: ConnectionId) {
-        self.counters.stale_calls += 1;
-        let wanted = std::any::type_name::<P>();
-        self.warn(
-            id,
-            format_args!(
-                "a call for a {wanted} was dropped: the connection's protocol is another type"
-            ),
-        );
     }
 
     /// The reactor's time, read once a turn.

@@ -3,7 +3,7 @@
 use crate::arena::Arena;
 use crate::network::Time;
 
-use super::write::{Ended, Unsent};
+use super::unsent::{Ended, Unsent};
 
 /// Outputs below this place are kept for the next that writes: a reply takes and gives one back, and that has to be
 /// cheap. They are the arena's first page, which is never given back anyway.

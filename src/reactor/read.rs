@@ -1,7 +1,7 @@
 //! Reading sockets: how much at a time, and what the end of a stream means. Owns fairness among connections; what becomes
 //! of the bytes is `inbound`'s part.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 
 use crate::connection::{Connection, NONE, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
@@ -18,6 +18,9 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
+        if connection.is_plain() && is_only_readable(&readiness) {
+            return self.read_plainly(id, buffer);
+        }
         if connection.phase == Phase::Connecting {
             return self.serve_connecting(id, readiness, buffer);
         }
@@ -34,7 +37,7 @@ impl Reactor {
             self.notice_failure(id);
         }
         match readiness.readable || readiness.ended || readiness.failed {
-            true if open => self.read_fairly(id, buffer),
+            true if open => self.read_fairly(id, None, buffer),
             true => self.read(id, buffer),
             false => {}
         }
@@ -89,7 +92,7 @@ impl Reactor {
             return;
         };
         match connection.phase {
-            Phase::Opening | Phase::Open => self.read_fairly(id, buffer),
+            Phase::Opening | Phase::Open => self.read_fairly(id, None, buffer),
             Phase::Draining | Phase::Lingering => self.read_and_drop(id, buffer),
             Phase::Connecting | Phase::Lost => {}
         }
@@ -107,31 +110,65 @@ impl Reactor {
         Some((connection.socket().filter(|_| wants)?, connection))
     }
 
+    /// Reads a [plain](Connection::is_plain) connection. Most often that is one read which drains the socket, and the
+    /// entry, looked up once, tells all there is to know.
+    #[inline]
+    fn read_plainly(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let Some(socket) = connection.socket() else {
+            return;
+        };
+        let outcome = self.network.read(socket, buffer);
+        let Ok(Received::Filled {
+            size,
+            drained: true,
+        }) = outcome
+        else {
+            return self.read_fairly(id, Some(outcome), buffer);
+        };
+        let data = &buffer[..size];
+        if connection.framing == NONE
+            && let Some(protocol) = connection.protocol.take()
+        {
+            self.note_received(id, data);
+            self.deliver_raw(id, protocol, socket, data);
+        } else {
+            self.received(id, data);
+        }
+    }
+
     /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is
-    /// queued, as an edge-triggered network will not tell of the rest.
-    fn read_fairly(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+    /// queued, as an edge-triggered network will not tell of the rest. What was read already counts as the first read.
+    fn read_fairly(
+        &mut self,
+        id: ConnectionId,
+        mut first: Option<io::Result<Received>>,
+        buffer: &mut [u8],
+    ) {
         let mut budget = READ_BUDGET;
         while let Some((socket, connection)) = self.wants_read(id) {
             let (hinted, watched) = (connection.hinted, connection.watched);
-            let (raw, broken) = (connection.is_raw(), connection.writing == Writing::Broken);
+            let broken = connection.writing == Writing::Broken;
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 if canary!(ReadShareForgotten) {
                     return;
                 }
                 return self.queue_ready(id);
             }
-            let outcome = if connection.is_stamped() {
-                self.read_stamped(id, socket, buffer)
-            } else {
-                self.network.read(socket, buffer)
+            let outcome = match first.take() {
+                Some(outcome) => outcome,
+                None if connection.is_stamped() => self.read_stamped(id, socket, buffer),
+                None => self.network.read(socket, buffer),
             };
             let (size, drained) = match outcome {
                 Ok(Received::Filled { size, drained }) => {
-                    self.received(id, &buffer[..size], raw);
+                    self.received(id, &buffer[..size]);
                     (size, drained)
                 }
                 Ok(Received::Lent { data, drained }) => {
-                    self.received(id, &data, raw);
+                    self.received(id, &data);
                     (data.len(), drained)
                 }
                 Ok(Received::Ended) if canary!(EndUntold) => return,
@@ -175,17 +212,18 @@ impl Reactor {
     }
 
     #[inline]
-    fn received(&mut self, id: ConnectionId, data: &[u8], raw: bool) {
+    fn received(&mut self, id: ConnectionId, data: &[u8]) {
+        self.note_received(id, data);
+        self.climb_or_deliver(id, data);
+    }
+
+    #[inline]
+    fn note_received(&mut self, id: ConnectionId, data: &[u8]) {
         wire::received(id, &self.connections, data);
         self.counters.bytes_in += data.len() as u64;
         if self.speaker != Some(id) {
             self.speaker = Some(id);
             self.spoken += 1;
-        }
-        if raw {
-            self.deliver_raw(id, data);
-        } else {
-            self.climb_or_deliver(id, data);
         }
     }
 
@@ -271,4 +309,9 @@ impl Reactor {
             _ => {}
         }
     }
+}
+
+/// Whether there is nothing to do but to read. That a write may succeed is told of idle sockets too.
+fn is_only_readable(readiness: &Readiness) -> bool {
+    readiness.readable && !readiness.ended && !readiness.failed
 }

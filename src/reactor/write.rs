@@ -8,96 +8,14 @@ use bytes::Bytes;
 use crate::connection::NONE;
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind};
+use crate::group::Copies;
 use crate::inspector::RarePath;
-use crate::network::{Farewell, Time};
+use crate::network::Farewell;
 use crate::outbound::Outbound;
 use crate::table::ConnectionId;
-use crate::timer::TimerId;
 
 use super::Reactor;
-
-/// The unsent bytes of a connection, and how their sending goes on.
-#[derive(Default)]
-pub(crate) struct Unsent {
-    pub(super) queue: Outbound,
-    /// The system took no more; it will say when it does.
-    pub(super) blocked: bool,
-    left_over: LeftOver,
-    /// When the peer last took something.
-    pub(super) progress: Time,
-    pub(super) stall: Option<TimerId>,
-}
-
-impl Unsent {
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
-    pub(super) fn note_waiting(&mut self, turn: u32) {
-        self.left_over.note(turn, self.queue.len());
-    }
-
-    pub(super) fn waiting_since_before(&self, turn: u32) -> usize {
-        self.left_over.before(turn, self.queue.len())
-    }
-
-    /// Makes it as new for the next connection that writes.
-    #[inline]
-    pub(super) fn renew(&mut self) -> Ended {
-        self.blocked = false;
-        self.left_over = LeftOver::default();
-        Ended {
-            dropped: self.len(),
-            stall: self.stall.take(),
-            buffer: self.queue.renew(),
-        }
-    }
-}
-
-/// What an output leaves behind.
-pub(super) struct Ended {
-    /// So many bytes will not be sent.
-    pub(super) dropped: usize,
-    pub(super) stall: Option<TimerId>,
-    /// It is empty.
-    pub(super) buffer: Vec<u8>,
-}
-
-/// How many bytes flushes have left over: what the hard limit looks at.
-#[derive(Debug, Default)]
-pub(crate) struct LeftOver {
-    /// By the last flush, and in which turn that was.
-    last: usize,
-    turn: u32,
-    /// Before that turn.
-    before: usize,
-}
-
-impl LeftOver {
-    /// Notes how many bytes a flush left over.
-    pub(crate) fn note(&mut self, turn: u32, size: usize) {
-        if self.turn != turn {
-            self.before = self.last;
-            self.turn = turn;
-        }
-        self.last = size;
-    }
-
-    /// Of `size` unsent bytes, how many came since.
-    pub(super) fn more(&self, size: usize) -> usize {
-        size.saturating_sub(self.last)
-    }
-
-    /// Of `size` unsent bytes, how many may have been left over by earlier turns.
-    pub(crate) fn before(&self, turn: u32, size: usize) -> usize {
-        let left_over = if self.turn == turn {
-            self.before
-        } else {
-            self.last
-        };
-        left_over.min(size)
-    }
-}
+use super::unsent::Unsent;
 
 impl Reactor {
     /// Queues bytes to send on a connection. They leave at the end of the turn at the latest. To a connection that has
@@ -286,6 +204,7 @@ impl Reactor {
     }
 
     /// The connection's output, which will be flushed in this turn.
+    #[inline]
     pub(super) fn output(&mut self, id: ConnectionId) -> &mut Outbound {
         let connection = self
             .connections
@@ -295,26 +214,32 @@ impl Reactor {
             connection.dirty = true;
             self.dirty.push(id);
         }
-        let place = match connection.out {
-            NONE => self.output_place(id),
-            place => place,
-        };
-        &mut self.outs[place].queue
-    }
-
-    fn output_place(&mut self, id: ConnectionId) -> u32 {
-        let connection = self
-            .connections
-            .get_mut(id)
-            .expect("only a connection that admits a write has an output");
         if connection.out == NONE {
-            let buffer = match self.inspector {
-                Some(ref inspector) if inspector.takes(RarePath::EmptyPool) => Vec::new(),
+            let buffer = match &self.inspector {
+                Some(inspector) if inspector.takes(RarePath::EmptyPool) => Vec::new(),
                 _ => self.pool.take(),
             };
             connection.out = self.outs.begin(buffer, self.now);
         }
-        connection.out
+        &mut self.outs[connection.out].queue
+    }
+
+    /// Queues a copy of a frame, in its envelope already, for a member of a group that has nothing else waiting. `false` if
+    /// more has to be looked at.
+    #[inline]
+    pub(crate) fn send_copy_plainly(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> bool {
+        let connection = self.connections.get(id);
+        let Some(connection) = connection.filter(|connection| connection.writes_plainly()) else {
+            return false;
+        };
+        let Ok(copy) = copies.at(connection.framing, &self.framings) else {
+            return false;
+        };
+        if self.current.is_some_and(|current| current != id) {
+            self.crossed = true;
+        }
+        self.output(id).push_shared(copy);
+        true
     }
 
     /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
@@ -330,8 +255,13 @@ impl Reactor {
         {
             return None;
         }
-        let place = self.output_place(id);
-        Some(self.outs[place].queue.lend_tail())
+        if connection.out == NONE {
+            let buffer = self.spare_buffer();
+            let connection = self.connections.get_mut(id)?;
+            connection.out = self.outs.begin(buffer, self.now);
+        }
+        let connection = self.connections.get(id)?;
+        Some(self.outs[connection.out].queue.lend_tail())
     }
 
     /// A buffer for an output that the connection does not know of yet.
@@ -373,6 +303,7 @@ impl Reactor {
     }
 
     /// Lets go of a connection's output: its buffer goes back to the pool, what was unsent is counted as dropped.
+    #[inline]
     pub(super) fn release_output(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::Transport;
 use crate::error::FrameError;
-use crate::framing::FramingKind;
+use crate::framing::{FramingKind, LineEnd};
 use crate::reactor::encode;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -94,7 +94,7 @@ impl Transport<'_> {
             self.begin_output();
         }
         let loan = std::mem::replace(&mut self.loan, Loan::None);
-        (self.framing, self.line_end) = (None, None);
+        (self.framing, self.line_end) = (None, LineEnd::UNKNOWN);
         self.framing_is_known = false;
         let Loan::Lent(before) = loan else {
             if loan == Loan::Begun {
@@ -127,9 +127,12 @@ impl Transport<'_> {
         Written::Nothing
     }
 
-    /// Sends a frame that there is no short way to encode, or none yet.
+    /// Sends a frame that there is no shorter way to encode, or none yet.
     #[inline(never)]
     pub(super) fn send_closely(&mut self, frame: &[u8]) {
+        if self.line_end.encode(frame, &mut self.out) {
+            return;
+        }
         if let Err(error) = self.encode(frame) {
             self.reactor.frame_not_sent(self.id, frame.len(), &error);
         }
@@ -145,7 +148,7 @@ impl Transport<'_> {
             self.framing_is_known = true;
             self.line_end = match self.framing.as_deref() {
                 Some(FramingKind::Lines(lines)) => lines.line_end(),
-                _ => None,
+                _ => LineEnd::UNKNOWN,
             };
         }
         encode(self.framing.as_deref(), frame, &mut self.out)
