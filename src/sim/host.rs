@@ -12,7 +12,7 @@ use super::errno;
 use super::link::EndId;
 use super::random::Random;
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Token, Wake, WorkId, WorkOutcome};
+use crate::network::{LookupId, Signal, SocketId, Time, Token, Wake, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -31,10 +31,14 @@ pub(super) struct Host {
     slots: Vec<Option<Slot>>,
     free: BTreeSet<u32>,
     listeners: Vec<SocketId>,
+    /// How many of the sockets are no descriptors of its process.
+    scripted: usize,
+    /// Which process runs on it, counted from 0: what one has asked for is no business of the next.
+    pub(super) process: u64,
     /// How many descriptors it may have open.
     pub(super) limit: Option<usize>,
     /// The same for a while, as others take what there is: a process that asks how many it may have is not told of it.
-    pub(super) wanting: Option<usize>,
+    pub(super) wanting: Option<Want>,
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
     ports: BTreeSet<u16>,
@@ -58,6 +62,14 @@ pub(super) struct Host {
     pub(super) polls: u64,
     /// It has no power: who calls it is not answered.
     pub(super) is_off: bool,
+}
+
+/// For a while others have taken what descriptors there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// So many the host may have open.
+    pub(super) most: usize,
+    pub(super) until: Time,
 }
 
 #[derive(Debug)]
@@ -111,6 +123,13 @@ impl Flag {
     }
 }
 
+impl Socket {
+    /// Whether it is a listener of the test's script, which no process holds and nobody polls.
+    fn is_scripted(&self) -> bool {
+        matches!(self, Self::Listener(Listener { token: None, .. }))
+    }
+}
+
 impl Wake for Flag {
     fn wake(&self) {
         self.0.store(true, Ordering::Release);
@@ -126,6 +145,8 @@ impl Host {
             slots: Vec::new(),
             free: BTreeSet::new(),
             listeners: Vec::new(),
+            scripted: 0,
+            process: 0,
             limit: None,
             wanting: None,
             marked: VecDeque::new(),
@@ -162,12 +183,18 @@ impl Host {
         }
     }
 
-    pub(super) fn open_descriptors(&self) -> usize {
+    /// How many sockets are open on it, the script's listeners among them.
+    pub(super) fn open_sockets(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
+    /// How many descriptors its process has open.
+    pub(super) fn open_descriptors(&self) -> usize {
+        self.open_sockets() - self.scripted
+    }
+
     pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
-        let limits = [self.limit, self.wanting];
+        let limits = [self.limit, self.wanting.map(|want| want.most)];
         let least = limits.into_iter().flatten().min();
         match least {
             Some(least) if self.open_descriptors() >= least => Err(errno::error(errno::EMFILE)),
@@ -185,6 +212,7 @@ impl Host {
         if matches!(socket, Socket::Listener(_)) {
             self.listeners.push(id);
         }
+        self.scripted += usize::from(socket.is_scripted());
         self.slots[index as usize] = Some(Slot {
             socket,
             marked: false,
@@ -200,6 +228,7 @@ impl Host {
             self.marked.retain(|&other| other != id);
         }
         self.listeners.retain(|&other| other != id);
+        self.scripted -= usize::from(slot.socket.is_scripted());
         Some(slot.socket)
     }
 
@@ -235,6 +264,26 @@ impl Host {
             Socket::Listener(listener) => Some(listener),
             Socket::Stream { .. } => None,
         }
+    }
+
+    /// The sockets that its process has open.
+    pub(super) fn descriptors(&self) -> Vec<SocketId> {
+        let own = self.sockets().filter(|(_, socket)| !socket.is_scripted());
+        own.map(|(id, _)| id).collect()
+    }
+
+    /// Its process is gone, and with it all that it was to be told. Its sockets are closed already.
+    pub(super) fn end_process(&mut self) {
+        self.process += 1;
+        self.lookups.clear();
+        self.names.clear();
+        self.works.clear();
+        self.working = 0;
+        self.signals.clear();
+        self.watches_signals = false;
+        self.waker = Arc::default();
+        // Who begins while others have all descriptors would not even get as far as listening.
+        self.wanting = None;
     }
 
     /// All sockets that are open.

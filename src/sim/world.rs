@@ -197,6 +197,7 @@ impl World {
             stepper: Some(Stepper::new(reactor)),
             pace: Pace::At(self.now()),
             setup: again,
+            is_to_stop: false,
         };
         self.state.machines.borrow_mut().push(machine);
         outcome.unwrap_or_else(|error| self.fail(&format!("setting up {name} failed: {error}")))
@@ -225,6 +226,7 @@ impl World {
             stepper: Some(Stepper::new(reactor)),
             pace: Pace::At(self.now()),
             setup: None,
+            is_to_stop: false,
         };
         self.state.machines.borrow_mut().push(machine);
     }
@@ -243,12 +245,10 @@ impl World {
     /// Runs code on a host's reactor from outside, as between two of its turns.
     ///
     /// # Panics
-    /// If there is no such host, or it is just having a turn.
+    /// If there is no such host, it is just having a turn, or its process is gone: see [`is_up`](Self::is_up).
     #[track_caller]
     pub fn on<R>(&self, name: &str, act: impl FnOnce(&mut Reactor) -> R) -> R {
-        let Some(index) = self.find(name) else {
-            self.fail(&format!("there is no host {name} with a reactor"))
-        };
+        let index = self.index_of(name);
         let mut stepper = self.lend(index);
         let outcome = act(stepper.reactor());
         // What it was told may change what it waits for; a mere question does not.
@@ -265,10 +265,11 @@ impl World {
     }
 
     /// Has a host stand still for so long, as a machine that is suspended or a process that is held up. Time goes on, for it
-    /// too: what comes meanwhile, and what falls due, is all there when it goes on.
+    /// too: what comes meanwhile, and what falls due, is all there when it goes on. If it stands still already, the longer of
+    /// both holds.
     ///
     /// # Panics
-    /// If there is no such host, or it is just having a turn.
+    /// If there is no such host, it is just having a turn, or its process is gone.
     #[track_caller]
     pub fn freeze(&self, name: &str, time: Duration) {
         self.on(name, |_| ());
@@ -279,27 +280,55 @@ impl World {
 
     pub(super) fn freeze_machine(&self, index: usize, time: Duration) {
         let machine = &mut self.state.machines.borrow_mut()[index];
-        if machine.is_up() {
-            machine.pace = Pace::Frozen(self.now() + time);
+        let until = self.now() + time;
+        match &mut machine.pace {
+            Pace::Stopped | Pace::Down(_) => {}
+            Pace::Frozen(before) => *before = until.max(*before),
+            pace => *pace = Pace::Frozen(until),
         }
     }
 
-    /// Has a host's reactor stop, and runs the world until it has.
+    /// Has a host's reactor stop, and runs the world until it has. From then on it stays away, a
+    /// [`service`](Self::service) too: no fault holds it up or has it begin again. One whose process is gone stays away at
+    /// once.
     ///
     /// # Panics
-    /// If it does not stop within ten virtual minutes.
+    /// If there is no such host, it is just having a turn, or it does not stop within ten virtual minutes.
     #[track_caller]
     pub fn stop(&self, name: &str) {
-        self.on(name, Reactor::stop);
-        self.run_until(|world| world.has_stopped(name));
+        let index = self.index_of(name);
+        {
+            let machine = &mut self.state.machines.borrow_mut()[index];
+            machine.setup = None;
+            machine.is_to_stop = true;
+            match machine.pace {
+                Pace::Down(_) => machine.pace = Pace::Stopped,
+                Pace::Frozen(_) => machine.pace = Pace::At(self.now()),
+                _ => {}
+            }
+        }
+        self.state.stopped_by_fault.borrow_mut().remove(&index);
+        if self.is_up(name) {
+            self.on(name, Reactor::stop);
+            self.run_until(|world| world.has_stopped(name));
+        }
+    }
+
+    /// Whether a host's process is there, and has not stopped. A [`service`](Self::service) is down for a while after its
+    /// process has died or stopped; what it is asked to do then fails.
+    ///
+    /// # Panics
+    /// If there is no such host with a reactor.
+    #[track_caller]
+    pub fn is_up(&self, name: &str) -> bool {
+        let index = self.index_of(name);
+        self.state.machines.borrow()[index].is_up()
     }
 
     /// Whether a host's reactor has stopped, and all that it owed is done.
     #[track_caller]
     pub fn has_stopped(&self, name: &str) -> bool {
-        let Some(index) = self.find(name) else {
-            self.fail(&format!("there is no host {name} with a reactor"))
-        };
+        let index = self.index_of(name);
         self.state.machines.borrow()[index].pace == Pace::Stopped
     }
 
@@ -419,11 +448,25 @@ impl World {
     }
 
     #[track_caller]
+    pub(super) fn index_of(&self, name: &str) -> usize {
+        let Some(index) = self.find(name) else {
+            self.fail(&format!("there is no host {name} with a reactor"))
+        };
+        index
+    }
+
+    #[track_caller]
     pub(super) fn lend(&self, index: usize) -> Stepper {
-        let stepper = self.state.machines.borrow_mut()[index].stepper.take();
-        stepper.unwrap_or_else(|| {
-            self.fail("a world can't be run, nor its host used, from a callback")
-        })
+        let (stepper, down) = {
+            let machine = &mut self.state.machines.borrow_mut()[index];
+            let down = (!machine.is_up()).then(|| machine.name.clone());
+            (machine.stepper.take(), down)
+        };
+        match (stepper, down) {
+            (Some(stepper), _) => stepper,
+            (None, Some(name)) => self.fail(&format!("{name} is down")),
+            (None, None) => self.fail("a world can't be run, nor its host used, from a callback"),
+        }
     }
 
     /// Gives each host with something to do a turn; if there is none, moves the clock to what happens next, unless that
