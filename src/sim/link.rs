@@ -192,7 +192,7 @@ impl End {
 #[derive(Debug, Default)]
 pub(super) struct HandedOver {
     pub(super) bytes: BytesMut,
-    /// The holder has heard a frame last: the rest of its envelope may come first.
+    /// The holder has heard frames: the rest of an envelope may come before what it hears, and behind it.
     pub(super) enveloped: bool,
 }
 
