@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::errno;
+use super::flag::Flag;
 use super::link::EndId;
 use super::random::Random;
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Time, Token, Wake, WorkId, WorkOutcome};
+use crate::network::{LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -109,30 +109,10 @@ pub(super) struct Injected {
     pub(super) write: VecDeque<i32>,
 }
 
-/// A wake-up that waits to be seen.
-#[derive(Debug, Default)]
-pub(super) struct Flag(AtomicBool);
-
-impl Flag {
-    pub(super) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub(super) fn lower(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
 impl Socket {
     /// Whether it is a listener of the test's script, which no process holds and nobody polls.
     fn is_scripted(&self) -> bool {
         matches!(self, Self::Listener(Listener { token: None, .. }))
-    }
-}
-
-impl Wake for Flag {
-    fn wake(&self) {
-        self.0.store(true, Ordering::Release);
     }
 }
 
