@@ -146,6 +146,11 @@ impl FrameQueue {
         Some((of, frame))
     }
 
+    /// How many bytes of it count against the hard limit.
+    pub(crate) fn limited_size(&self) -> usize {
+        self.queue.as_ref().map_or(0, |queue| queue.latest_size)
+    }
+
     /// Notes what a flush left over, of what counts against the hard limit.
     pub(crate) fn note_waiting(&mut self, turn: u32) {
         if let Some(queue) = &mut self.queue {

@@ -17,9 +17,15 @@ use super::{Connection, Reactor};
 pub(super) struct Works {
     waiting: BTreeMap<WorkId, Waiting>,
     next: u64,
+    panicked: u64,
 }
 
 impl Works {
+    /// How much work has panicked.
+    pub(super) fn panicked(&self) -> u64 {
+        self.panicked
+    }
+
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -117,6 +123,7 @@ impl Reactor {
         };
         if let Err(error @ DeferError::Panicked(_)) = &outcome {
             self.counters.panics += 1;
+            self.works.panicked += 1;
             match &waiting {
                 Waiting::Reactor(_) => self.warn_of(format_args!("on a thread: {error}")),
                 Waiting::Protocol { id, .. } => {

@@ -60,6 +60,11 @@ impl Reactor {
         (self.sent_bytes(id), limits.low_water, limits.high_water)
     }
 
+    /// Whether a protocol hears frames.
+    pub(crate) fn is_framed(&self, id: ConnectionId) -> bool {
+        self.framing_of(id).is_some()
+    }
+
     /// Whether a protocol hears something else than what is read from its socket.
     pub(crate) fn is_transformed(&self, id: ConnectionId) -> bool {
         self.connections.get(id).is_none_or(|connection| {
@@ -83,21 +88,30 @@ impl Reactor {
         }
     }
 
-    /// How often users' code panicked.
+    /// How often callbacks and calls of users panicked: work on threads may, for who asked for it is told.
     pub(crate) fn panics(&self) -> u64 {
-        self.counters.panics
+        self.counters.panics - self.works.panicked()
     }
 
     pub(crate) fn has_unsent(&self) -> bool {
         self.outs.len() > 0
     }
 
-    /// What waits unsent where more waits than the hard limit, with that limit.
+    /// What waits unsent where more waits than the hard limit, with that limit; of what counts against it: not what groups
+    /// keep back, nor what layers add to a connection that ends.
     pub(crate) fn beyond_hard_limit(&self) -> BTreeMap<ConnectionId, (usize, usize)> {
-        let all = self.connections.ids().into_iter();
-        all.map(|id| (id, (self.unsent_bytes(id), self.limits(id).unsent)))
+        let open = self.connections.ids_of(|connection| {
+            connection.phase == Phase::Open && (connection.out != NONE || connection.rare.is_some())
+        });
+        open.map(|id| (id, (self.limited_bytes(id), self.limits(id).unsent)))
             .filter(|&(_, (size, limit))| size > limit)
             .collect()
+    }
+
+    fn limited_bytes(&self, id: ConnectionId) -> usize {
+        let connection = self.connections.get(id);
+        let rare = connection.and_then(|connection| connection.rare.as_ref());
+        rare.map_or(0, |rare| rare.frames.limited_size()) + self.sent_bytes(id)
     }
 
     /// A connection whose protocol was not told how its output stands, though it is not going to be looked at again in a moment.

@@ -84,7 +84,7 @@ impl World {
         self.with_host(host, |host| host.limit = limit.into());
     }
 
-    /// How many descriptors a host has open.
+    /// How many descriptors a host's process has open.
     #[track_caller]
     pub fn descriptors(&self, host: &str) -> usize {
         self.with_host(host, |host| host.open_descriptors())
@@ -113,16 +113,18 @@ impl World {
     /// Sends a host's process a signal.
     ///
     /// # Panics
-    /// If it does not watch signals: it would die.
+    /// If it does not watch signals, and so would die, or is down.
     #[track_caller]
     pub fn signal(&self, host: &str, signal: Signal) {
         let watched = self.with_host(host, |host| {
-            host.signals.push(signal);
+            if host.watches_signals {
+                host.signals.push(signal);
+            }
             host.watches_signals
         });
         assert!(
             watched,
-            "{host} does not watch signals: {signal} would kill it"
+            "{host} is down, or does not watch signals: {signal} would kill it"
         );
     }
 

@@ -14,7 +14,7 @@ pub enum Faults {
     Unnoticeable,
     /// Everything: connections refused and reset, hosts cut off from each other, stalled, crashed and begun again,
     /// descriptors wanting, clocks that leap, callbacks that panic; each [`Family`](super::Family) on in about half
-    /// of the seeds. A test can expect little to the letter in it, but the world judges: see [`World`](super::World).
+    /// of the seeds. A test can expect little to the letter in it, but the world judges, as [the guide](crate::guide::own_protocol) tells.
     All,
 }
 

@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::errno;
+use super::flag::Flag;
 use super::link::EndId;
 use super::random::Random;
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Token, Wake, WorkId, WorkOutcome};
+use crate::network::{LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -31,10 +31,14 @@ pub(super) struct Host {
     slots: Vec<Option<Slot>>,
     free: BTreeSet<u32>,
     listeners: Vec<SocketId>,
+    /// How many of the sockets are no descriptors of its process.
+    scripted: usize,
+    /// Which process runs on it, counted from 0: what one has asked for is no business of the next.
+    pub(super) process: u64,
     /// How many descriptors it may have open.
     pub(super) limit: Option<usize>,
     /// The same for a while, as others take what there is: a process that asks how many it may have is not told of it.
-    pub(super) wanting: Option<usize>,
+    pub(super) wanting: Option<Want>,
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
     ports: BTreeSet<u16>,
@@ -58,6 +62,14 @@ pub(super) struct Host {
     pub(super) polls: u64,
     /// It has no power: who calls it is not answered.
     pub(super) is_off: bool,
+}
+
+/// For a while others have taken what descriptors there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want {
+    /// So many the host may have open.
+    pub(super) most: usize,
+    pub(super) until: Time,
 }
 
 #[derive(Debug)]
@@ -97,23 +109,10 @@ pub(super) struct Injected {
     pub(super) write: VecDeque<i32>,
 }
 
-/// A wake-up that waits to be seen.
-#[derive(Debug, Default)]
-pub(super) struct Flag(AtomicBool);
-
-impl Flag {
-    pub(super) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-
-    pub(super) fn lower(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-}
-
-impl Wake for Flag {
-    fn wake(&self) {
-        self.0.store(true, Ordering::Release);
+impl Socket {
+    /// Whether it is a listener of the test's script, which no process holds and nobody polls.
+    fn is_scripted(&self) -> bool {
+        matches!(self, Self::Listener(Listener { token: None, .. }))
     }
 }
 
@@ -126,6 +125,8 @@ impl Host {
             slots: Vec::new(),
             free: BTreeSet::new(),
             listeners: Vec::new(),
+            scripted: 0,
+            process: 0,
             limit: None,
             wanting: None,
             marked: VecDeque::new(),
@@ -162,12 +163,18 @@ impl Host {
         }
     }
 
-    pub(super) fn open_descriptors(&self) -> usize {
+    /// How many sockets are open on it, the script's listeners among them.
+    pub(super) fn open_sockets(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
+    /// How many descriptors its process has open.
+    pub(super) fn open_descriptors(&self) -> usize {
+        self.open_sockets() - self.scripted
+    }
+
     pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
-        let limits = [self.limit, self.wanting];
+        let limits = [self.limit, self.wanting.map(|want| want.most)];
         let least = limits.into_iter().flatten().min();
         match least {
             Some(least) if self.open_descriptors() >= least => Err(errno::error(errno::EMFILE)),
@@ -185,6 +192,7 @@ impl Host {
         if matches!(socket, Socket::Listener(_)) {
             self.listeners.push(id);
         }
+        self.scripted += usize::from(socket.is_scripted());
         self.slots[index as usize] = Some(Slot {
             socket,
             marked: false,
@@ -200,6 +208,7 @@ impl Host {
             self.marked.retain(|&other| other != id);
         }
         self.listeners.retain(|&other| other != id);
+        self.scripted -= usize::from(slot.socket.is_scripted());
         Some(slot.socket)
     }
 
@@ -235,6 +244,26 @@ impl Host {
             Socket::Listener(listener) => Some(listener),
             Socket::Stream { .. } => None,
         }
+    }
+
+    /// The sockets that its process has open.
+    pub(super) fn descriptors(&self) -> Vec<SocketId> {
+        let own = self.sockets().filter(|(_, socket)| !socket.is_scripted());
+        own.map(|(id, _)| id).collect()
+    }
+
+    /// Its process is gone, and with it all that it was to be told. Its sockets are closed already.
+    pub(super) fn end_process(&mut self) {
+        self.process += 1;
+        self.lookups.clear();
+        self.names.clear();
+        self.works.clear();
+        self.working = 0;
+        self.signals.clear();
+        self.watches_signals = false;
+        self.waker = Arc::default();
+        // Who begins while others have all descriptors would not even get as far as listening.
+        self.wanting = None;
     }
 
     /// All sockets that are open.

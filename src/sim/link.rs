@@ -49,6 +49,8 @@ impl EndId {
 #[derive(Debug)]
 pub(super) struct Link {
     wire: Rc<Wire>,
+    /// The port that its caller's host has given out for it, whatever its caller takes for its own.
+    pub(super) port: u16,
     ends: [End; 2],
     /// By the side that sends.
     pipes: [Pipe; 2],
@@ -58,6 +60,7 @@ impl Link {
     pub(super) fn new(wire: Wire, ends: [End; 2], pipes: [Pipe; 2]) -> Self {
         Self {
             wire: Rc::new(wire),
+            port: ends[Side::Caller as usize].local.port(),
             ends,
             pipes,
         }
@@ -189,7 +192,7 @@ impl End {
 #[derive(Debug, Default)]
 pub(super) struct HandedOver {
     pub(super) bytes: BytesMut,
-    /// The holder has heard a frame last: the rest of its envelope may come first.
+    /// The holder has heard frames: the rest of an envelope may come before what it hears, and behind it.
     pub(super) enveloped: bool,
 }
 

@@ -21,6 +21,8 @@ pub(super) struct Machine {
     pub(super) judge: Rc<Judge>,
     /// How its process is begun again, if it can be.
     pub(super) setup: Option<Setup>,
+    /// The script has asked it to stop: no fault is to hold that up.
+    pub(super) is_to_stop: bool,
 }
 
 /// When a reactor wants its next turn, if nothing becomes ready before.
@@ -38,6 +40,11 @@ pub(super) enum Pace {
 }
 
 impl Machine {
+    /// Whether a fault may have it stand still.
+    pub(super) fn may_stand_still(&self) -> bool {
+        self.is_up() && !self.is_to_stop
+    }
+
     pub(super) fn is_up(&self) -> bool {
         !matches!(self.pace, Pace::Stopped | Pace::Down(_))
     }

@@ -3,7 +3,7 @@
 //! system call, no clock.
 //!
 //! The reactors in it are the same code as in production: only the [`Network`](crate::network::Network) below them is
-//! another. To read on: `world` (whose turn it is), `peer` (scripts), `fabric` (what a kernel does), `pipe` (one
+//! another. To read on: `world` (what a test may ask of it), `turning` (whose turn it is), `peer` (scripts), `fabric` (what a kernel does), `pipe` (one
 //! direction of a stream), `choose` (where decisions come from).
 
 mod choose;
@@ -12,7 +12,9 @@ mod errno;
 mod fabric;
 mod family;
 mod faults;
+mod flag;
 mod host;
+mod hosting;
 mod judge;
 mod ladder;
 mod link;
@@ -29,6 +31,7 @@ mod shrink;
 mod striking;
 mod sweep;
 mod trace;
+mod turning;
 mod witness;
 mod world;
 

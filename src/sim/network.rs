@@ -250,7 +250,7 @@ impl Drop for SimNetwork {
         let Ok(mut fabric) = self.fabric.try_borrow_mut() else {
             return;
         };
-        fabric.close_all(self.host);
+        fabric.end_process(self.host);
     }
 }
 

@@ -38,21 +38,42 @@ impl World {
     /// If the connection can't be made.
     #[track_caller]
     pub fn peer(&self, endpoint: &str) -> Peer {
+        match self.call(endpoint) {
+            Ok(peer) => peer,
+            Err(why) => self.fail(&format!("a peer can't connect to {endpoint}: {why}")),
+        }
+    }
+
+    /// As [`peer`](Self::peer), but `None` if the call comes to nothing: in a world with all
+    /// [faults](super::Faults::All) it may be refused or get lost, as nobody listens while a service is down.
+    ///
+    /// # Panics
+    /// If `endpoint` names no host of this world.
+    #[track_caller]
+    pub fn try_peer(&self, endpoint: &str) -> Option<Peer> {
+        self.call(endpoint).ok()
+    }
+
+    /// A peer's call, or why it came to nothing.
+    #[track_caller]
+    fn call(&self, endpoint: &str) -> Result<Peer, String> {
         let Some((host, to)) = self.find_endpoint(endpoint) else {
             self.fail(&format!("no host of this world: {endpoint}"))
         };
-        let id = self.fabric().borrow_mut().peer_calls(host, to);
+        let called = self.fabric().borrow_mut().peer_calls(host, to);
+        let id = called.map_err(|error| error.to_string())?;
         let phase = |world: &Self| world.fabric().borrow().peer_phase(id);
         let decided = self.wait_for(|world| phase(world).filter(|&p| p != Phase::Connecting));
         if decided != Some(Phase::Open) {
-            let error = self.fabric().borrow().peer_error(id);
-            let why = error.map_or("no answer".into(), |error| error.to_string());
-            self.fail(&format!("a peer can't connect to {endpoint}: {why}"))
+            let mut fabric = self.fabric().borrow_mut();
+            let error = fabric.peer_error(id);
+            fabric.peer_closes(id, Farewell::Close);
+            return Err(error.map_or("no answer".into(), |error| error.to_string()));
         }
-        Peer {
+        Ok(Peer {
             world: self.clone(),
             id,
-        }
+        })
     }
 
     /// Listens for peers on a port of a host, which is made if there is none of that name. It may be called under any

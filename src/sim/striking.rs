@@ -19,18 +19,26 @@ const MOST_POSTS: u64 = 1_500;
 const LEAPS: u64 = LENGTHS + 44;
 
 impl World {
-    /// Has a host's process die at once, or with `power` the whole host. Without `power` its kernel lives on and ends its
-    /// connections; with it, their peers hear nothing until they send or their kernels ask. If it is a
+    /// Has a host's process die at once; its kernel lives on, and ends its connections. If it is a
     /// [`service`](Self::service) it begins again after `pause`; any other host stays away.
     ///
     /// # Panics
-    /// If there is no such host, or it is just having a turn.
+    /// If there is no such host, it is just having a turn, or its process is gone.
     #[track_caller]
-    pub fn crash(&self, name: &str, power: bool, pause: Duration) {
+    pub fn crash(&self, name: &str, pause: Duration) {
         self.on(name, |_| ());
-        if let Some(index) = self.find(name) {
-            self.crash_machine(index, power, pause);
-        }
+        self.crash_machine(self.index_of(name), false, pause);
+    }
+
+    /// Has a whole host lose its power: its peers hear nothing until it has power again and they send, or their kernels ask.
+    /// If it is a [`service`](Self::service) it begins again after `pause`; any other host stays away.
+    ///
+    /// # Panics
+    /// If there is no such host, it is just having a turn, or its process is gone.
+    #[track_caller]
+    pub fn lose_power(&self, name: &str, pause: Duration) {
+        self.on(name, |_| ());
+        self.crash_machine(self.index_of(name), true, pause);
     }
 
     /// Nothing passes between two hosts from now on, whether they are reactors' or peers'; what is under way arrives when
@@ -60,7 +68,8 @@ impl World {
     }
 
     /// From now on nothing goes wrong any more: partitions end, hosts that stood still go on, and those that were down begin
-    /// again. Runs the world until all services are up. What a test expects of its program in the end, it expects after this.
+    /// again; a peer that its script has stop reading, and limits that it has set, stay as they are. Runs the world until all
+    /// services are up. What a test expects of its program in the end, it expects after this.
     ///
     /// # Panics
     /// If a service that was asked to stop does not stop within ten virtual minutes.
@@ -238,7 +247,7 @@ impl World {
     }
 
     fn strike_with_leap(&self) -> bool {
-        let Some(index) = self.any_machine(Family::Leaps, Machine::is_up) else {
+        let Some(index) = self.any_machine(Family::Leaps, Machine::may_stand_still) else {
             return false;
         };
         let time = self.fabric().borrow_mut().span(Family::Leaps, LEAPS);
@@ -252,7 +261,7 @@ impl World {
         if peer {
             return true;
         }
-        let Some(index) = self.any_machine(Family::Stalls, Machine::is_up) else {
+        let Some(index) = self.any_machine(Family::Stalls, Machine::may_stand_still) else {
             return false;
         };
         let time = self.fabric().borrow_mut().span(Family::Stalls, LENGTHS);

@@ -145,15 +145,25 @@ impl Witness {
         }
     }
 
-    /// It hears of the peer's end: the peer has ended in order, and was not cut off.
+    /// It hears of the peer's end: the peer has ended in order, and was not cut off; and all that came before was heard, but
+    /// for a frame that is not whole.
     fn check_end(&self, transport: &Transport<'_>) {
         let Some(end) = self.end else { return };
         let id = transport.id();
-        if !transport.glance().is_transformed(id)
-            && !self.judge.fabric.borrow().was_told_of_end(end)
-        {
+        let reactor = transport.glance();
+        if reactor.is_transformed(id) {
+            return;
+        }
+        let fabric = self.judge.fabric.borrow();
+        if !fabric.was_told_of_end(end) {
             self.judge.verdict.say("an end is an end", || {
                 format!("{id} hears that its peer has ended, and no FIN was read")
+            });
+        }
+        let unheard = fabric.unheard(end);
+        if unheard > 0 && !reactor.is_framed(id) {
+            self.judge.verdict.say("received is sent", || {
+                format!("{id} hears that its peer has ended, and {unheard} bytes before it were not heard")
             });
         }
     }
@@ -200,6 +210,9 @@ impl Protocol for Witness {
         let _under = self.enter(transport, "refused", Stage::Made, Stage::Made, || {
             Callback::Other("refused")
         });
+        if let Some(end) = self.end {
+            self.judge.fabric.borrow_mut().is_enveloped(end);
+        }
         self.panic_if_chosen();
         self.protocol.frame_refused(transport, error)
     }

@@ -1,5 +1,5 @@
-//! A simulated world: hosts with reactors, peers, one clock. Owns whose turn it is and when time moves; what happens on
-//! the wires is the fabric's.
+//! A simulated world: hosts with reactors, peers, one clock. Owns what a test may ask of it and its hosts; whose turn it
+//! is, is not decided here, and what happens on the wires is the fabric's.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -8,19 +8,16 @@ use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::choose::{Enumerated, Site, Source, Tape};
+use super::choose::{Enumerated, Source, Tape};
 use super::fabric::{Fabric, Shared};
 use super::family::Family;
 use super::faults::Faults;
-use super::host::HostId;
-use super::judge::{Inspection, Judge, Verdict};
-use super::machine::{Machine, Pace, Setup};
-use super::network::SimNetwork;
-use crate::network::{Network, Time};
+use super::judge::Verdict;
+use super::machine::{Machine, Pace};
+use super::turning::Step;
+use crate::network::Time;
 use crate::reactor::{Reactor, Stepper};
 
-/// After so many turns without the clock moving, a world is taken to be going in circles.
-const MOST_TURNS_AT_ONCE: u64 = 1_000_000;
 /// How long, in virtual time, a world is run for something to come true.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -36,7 +33,7 @@ pub struct World {
 
 pub(super) struct State {
     seed: u64,
-    faults: Faults,
+    pub(super) faults: Faults,
     fabric: Shared,
     pub(super) machines: RefCell<Vec<Machine>>,
     /// When each family with times of its own strikes next.
@@ -44,14 +41,14 @@ pub(super) struct State {
     /// Machines that a fault has asked to stop.
     pub(super) stopped_by_fault: RefCell<BTreeSet<usize>>,
     /// What an oracle found to be wrong.
-    verdict: Rc<Verdict>,
+    pub(super) verdict: Rc<Verdict>,
     /// What it has last panicked with, without the story.
     failure: RefCell<Option<String>>,
     /// Who plays it tells the story, if it fails.
     reported: Cell<bool>,
-    turns: Cell<u64>,
+    pub(super) turns: Cell<u64>,
     /// Turns since the clock last moved.
-    turns_at_once: Cell<u64>,
+    pub(super) turns_at_once: Cell<u64>,
 }
 
 /// What is kept of the decisions in a world.
@@ -60,14 +57,6 @@ pub(super) enum Kept {
     Nothing,
     /// All that is out of the ordinary, to be played again.
     Tape,
-}
-
-/// What one step did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Happened,
-    /// Nothing more happens before the limit.
-    Nothing,
 }
 
 impl World {
@@ -158,97 +147,13 @@ impl World {
         }
     }
 
-    /// Puts a host into the world, with a reactor on its network, and sets that up. Its name resolves to its addresses:
-    /// 10.0.0.1 and fd00::1 for the first host, and so on.
-    ///
-    /// # Panics
-    /// If there is such a host already, or `setup` fails.
-    #[track_caller]
-    pub fn host<R>(&self, name: &str, setup: impl FnOnce(&mut Reactor) -> crate::Result<R>) -> R {
-        self.add_machine(name, None, setup)
-    }
-
-    /// Puts a host into the world whose process can be begun again: `setup` is called at once, and with a new reactor
-    /// whenever the process has died or stopped, which is among [`Faults::All`]; see also [`crash`](Self::crash).
-    ///
-    /// # Panics
-    /// If there is such a host already, or `setup` fails.
-    #[track_caller]
-    pub fn service(&self, name: &str, setup: impl Fn(&mut Reactor) -> crate::Result<()> + 'static) {
-        let setup: Setup = Rc::new(setup);
-        self.add_machine(name, Some(setup.clone()), |reactor| setup(reactor));
-    }
-
-    #[track_caller]
-    fn add_machine<R>(
-        &self,
-        name: &str,
-        again: Option<Setup>,
-        setup: impl FnOnce(&mut Reactor) -> crate::Result<R>,
-    ) -> R {
-        assert!(self.find(name).is_none(), "there is a host {name} already");
-        let host = self.fabric().borrow_mut().host_named(name);
-        let (mut reactor, judge) = self.make_reactor(host);
-        let outcome = setup(&mut reactor);
-        let machine = Machine {
-            judge,
-            name: name.to_owned(),
-            host,
-            stepper: Some(Stepper::new(reactor)),
-            pace: Pace::At(self.now()),
-            setup: again,
-        };
-        self.state.machines.borrow_mut().push(machine);
-        outcome.unwrap_or_else(|error| self.fail(&format!("setting up {name} failed: {error}")))
-    }
-
-    /// Puts a host into the world with something around its network, and nothing inside its reactor: what is forced there is
-    /// not seen from around.
-    #[cfg(test)]
-    pub(crate) fn host_over(
-        &self,
-        name: &str,
-        around: impl FnOnce(SimNetwork) -> Box<dyn Network>,
-        setup: impl FnOnce(&mut Reactor) -> crate::Result<()>,
-    ) {
-        let host = self.fabric().borrow_mut().host_named(name);
-        let mut network = around(SimNetwork::new(self.fabric().clone(), host));
-        network
-            .watch_signals()
-            .expect("a simulated host has signals");
-        let mut reactor = Reactor::on(network);
-        setup(&mut reactor).expect("it is set up");
-        let machine = Machine {
-            judge: Judge::new(self.fabric().clone(), host, self.state.verdict.clone()),
-            name: name.to_owned(),
-            host,
-            stepper: Some(Stepper::new(reactor)),
-            pace: Pace::At(self.now()),
-            setup: None,
-        };
-        self.state.machines.borrow_mut().push(machine);
-    }
-
-    pub(super) fn make_reactor(&self, host: HostId) -> (Reactor, Rc<Judge>) {
-        let mut network = SimNetwork::new(self.fabric().clone(), host);
-        // A world stands in for `run`, which is the one to listen to signals.
-        let watched = network.watch_signals();
-        watched.expect("a simulated host has signals");
-        let mut reactor = Reactor::on(Box::new(network));
-        let judge = Judge::new(self.fabric().clone(), host, self.state.verdict.clone());
-        reactor.inspect(Box::new(Inspection(judge.clone())));
-        (reactor, judge)
-    }
-
     /// Runs code on a host's reactor from outside, as between two of its turns.
     ///
     /// # Panics
-    /// If there is no such host, or it is just having a turn.
+    /// If there is no such host, it is just having a turn, or its process is gone: see [`is_up`](Self::is_up).
     #[track_caller]
     pub fn on<R>(&self, name: &str, act: impl FnOnce(&mut Reactor) -> R) -> R {
-        let Some(index) = self.find(name) else {
-            self.fail(&format!("there is no host {name} with a reactor"))
-        };
+        let index = self.index_of(name);
         let mut stepper = self.lend(index);
         let outcome = act(stepper.reactor());
         // What it was told may change what it waits for; a mere question does not.
@@ -265,10 +170,11 @@ impl World {
     }
 
     /// Has a host stand still for so long, as a machine that is suspended or a process that is held up. Time goes on, for it
-    /// too: what comes meanwhile, and what falls due, is all there when it goes on.
+    /// too: what comes meanwhile, and what falls due, is all there when it goes on. If it stands still already, the longer of
+    /// both holds.
     ///
     /// # Panics
-    /// If there is no such host, or it is just having a turn.
+    /// If there is no such host, it is just having a turn, or its process is gone.
     #[track_caller]
     pub fn freeze(&self, name: &str, time: Duration) {
         self.on(name, |_| ());
@@ -279,27 +185,55 @@ impl World {
 
     pub(super) fn freeze_machine(&self, index: usize, time: Duration) {
         let machine = &mut self.state.machines.borrow_mut()[index];
-        if machine.is_up() {
-            machine.pace = Pace::Frozen(self.now() + time);
+        let until = self.now() + time;
+        match &mut machine.pace {
+            Pace::Stopped | Pace::Down(_) => {}
+            Pace::Frozen(before) => *before = until.max(*before),
+            pace => *pace = Pace::Frozen(until),
         }
     }
 
-    /// Has a host's reactor stop, and runs the world until it has.
+    /// Has a host's reactor stop, and runs the world until it has. From then on it stays away, a
+    /// [`service`](Self::service) too: no fault holds it up or has it begin again. One whose process is gone stays away at
+    /// once.
     ///
     /// # Panics
-    /// If it does not stop within ten virtual minutes.
+    /// If there is no such host, it is just having a turn, or it does not stop within ten virtual minutes.
     #[track_caller]
     pub fn stop(&self, name: &str) {
-        self.on(name, Reactor::stop);
-        self.run_until(|world| world.has_stopped(name));
+        let index = self.index_of(name);
+        {
+            let machine = &mut self.state.machines.borrow_mut()[index];
+            machine.setup = None;
+            machine.is_to_stop = true;
+            match machine.pace {
+                Pace::Down(_) => machine.pace = Pace::Stopped,
+                Pace::Frozen(_) => machine.pace = Pace::At(self.now()),
+                _ => {}
+            }
+        }
+        self.state.stopped_by_fault.borrow_mut().remove(&index);
+        if self.is_up(name) {
+            self.on(name, Reactor::stop);
+            self.run_until(|world| world.has_stopped(name));
+        }
+    }
+
+    /// Whether a host's process is there, and has not stopped. A [`service`](Self::service) is down for a while after its
+    /// process has died or stopped; what it is asked to do then fails.
+    ///
+    /// # Panics
+    /// If there is no such host with a reactor.
+    #[track_caller]
+    pub fn is_up(&self, name: &str) -> bool {
+        let index = self.index_of(name);
+        self.state.machines.borrow()[index].is_up()
     }
 
     /// Whether a host's reactor has stopped, and all that it owed is done.
     #[track_caller]
     pub fn has_stopped(&self, name: &str) -> bool {
-        let Some(index) = self.find(name) else {
-            self.fail(&format!("there is no host {name} with a reactor"))
-        };
+        let index = self.index_of(name);
         self.state.machines.borrow()[index].pace == Pace::Stopped
     }
 
@@ -419,125 +353,24 @@ impl World {
     }
 
     #[track_caller]
+    pub(super) fn index_of(&self, name: &str) -> usize {
+        let Some(index) = self.find(name) else {
+            self.fail(&format!("there is no host {name} with a reactor"))
+        };
+        index
+    }
+
+    #[track_caller]
     pub(super) fn lend(&self, index: usize) -> Stepper {
-        let stepper = self.state.machines.borrow_mut()[index].stepper.take();
-        stepper.unwrap_or_else(|| {
-            self.fail("a world can't be run, nor its host used, from a callback")
-        })
-    }
-
-    /// Gives each host with something to do a turn; if there is none, moves the clock to what happens next, unless that
-    /// is after `end`.
-    fn step_before(&self, end: Time) -> Step {
-        let mut ready = self.ready();
-        if !ready.is_empty() {
-            let fabric = self.fabric();
-            fabric.borrow_mut().reorder(Site::HostOrder, &mut ready);
-            for index in ready {
-                self.turn(index);
-            }
-            return Step::Happened;
-        }
-        match self.next() {
-            Some(next) if next <= end => {
-                match self.next_strike() {
-                    // Nothing strikes where nothing else happens: a world at rest stays so.
-                    Some(strike) if strike <= next => {
-                        self.advance(strike);
-                        self.strike();
-                    }
-                    _ => self.advance(next),
-                }
-                Step::Happened
-            }
-            _ => Step::Nothing,
-        }
-    }
-
-    fn advance(&self, to: Time) {
-        if to > self.now() {
-            self.state.turns_at_once.set(0);
-        }
-        self.fabric().borrow_mut().advance(to);
-    }
-
-    /// The machines that have something to do now.
-    fn ready(&self) -> Vec<usize> {
-        let fabric = self.fabric().borrow();
-        let now = fabric.now;
-        let machines = self.state.machines.borrow();
-        let is_ready = |machine: &Machine| match machine.pace {
-            Pace::Stopped => false,
-            Pace::At(time) if time <= now => true,
-            Pace::Frozen(until) | Pace::Down(until) => until <= now,
-            Pace::At(_) | Pace::Waits => fabric.host(machine.host).is_ready(),
+        let (stepper, down) = {
+            let machine = &mut self.state.machines.borrow_mut()[index];
+            let down = (!machine.is_up()).then(|| machine.name.clone());
+            (machine.stepper.take(), down)
         };
-        let ready = (0..machines.len()).filter(|&index| is_ready(&machines[index]));
-        ready.collect()
-    }
-
-    /// When something happens next: on a wire, or by a reactor's timer.
-    fn next(&self) -> Option<Time> {
-        let machines = self.state.machines.borrow();
-        let timers = machines.iter().filter_map(|machine| match machine.pace {
-            Pace::At(time) | Pace::Frozen(time) | Pace::Down(time) => Some(time),
-            Pace::Waits | Pace::Stopped => None,
-        });
-        timers.chain(self.fabric().borrow().next_event()).min()
-    }
-
-    fn is_busy(&self) -> bool {
-        !self.ready().is_empty() || !self.fabric().borrow().is_at_rest()
-    }
-
-    fn turn(&self, index: usize) {
-        self.count_turn();
-        if matches!(self.state.machines.borrow()[index].pace, Pace::Down(_)) {
-            return self.begin_again(index);
-        }
-        let mut stepper = self.lend(index);
-        let outcome = stepper.turn(Some(Duration::ZERO));
-        let judge = self.state.machines.borrow()[index].judge.clone();
-        let pace = match outcome {
-            Ok(true) => {
-                judge.after_turn(stepper.glance());
-                if self.state.faults == Faults::All {
-                    judge.check_panics(stepper.glance());
-                }
-                self.pace_of(&mut stepper)
-            }
-            Ok(false) => {
-                judge.after_stop(stepper.glance());
-                self.pace_after_stop(index)
-            }
-            Err(error) => self.fail(&format!("a reactor failed: {error}")),
-        };
-        if let Some(what) = self.state.verdict.take() {
-            self.fail(&what);
-        }
-        let machine = &mut self.state.machines.borrow_mut()[index];
-        machine.stepper = Some(stepper);
-        machine.pace = pace;
-    }
-
-    fn pace_of(&self, stepper: &mut Stepper) -> Pace {
-        let Some(delay) = stepper.timeout() else {
-            return Pace::Waits;
-        };
-        let later = if delay.is_zero() {
-            delay
-        } else {
-            self.fabric().borrow_mut().timer_is_late()
-        };
-        Pace::At(self.now() + delay + later)
-    }
-
-    fn count_turn(&self) {
-        self.state.turns.set(self.state.turns.get() + 1);
-        let at_once = self.state.turns_at_once.get() + 1;
-        self.state.turns_at_once.set(at_once);
-        if at_once > MOST_TURNS_AT_ONCE {
-            self.fail("a reactor turns and turns, and time does not move");
+        match (stepper, down) {
+            (Some(stepper), _) => stepper,
+            (None, Some(name)) => self.fail(&format!("{name} is down")),
+            (None, None) => self.fail("a world can't be run, nor its host used, from a callback"),
         }
     }
 }

@@ -27,11 +27,11 @@ impl Fuzzed {
             return 0;
         }
         let mut value = u64::from(first & 127);
-        let mut range = 128;
+        let mut range = 128_u64;
         while range < n {
             let next = self.bytes.pop_front().unwrap_or(0);
             value = (value << 8) | u64::from(next);
-            range <<= 8;
+            range = range.saturating_mul(256);
         }
         value % n
     }
@@ -50,5 +50,12 @@ mod tests {
         assert!(fuzzed.choose(Site::Latency, 5_000) < 5_000);
         assert_eq!(fuzzed.choose(Site::Chunk, 5), 0);
         assert_eq!(fuzzed.choose(Site::Chunk, 5), 0);
+    }
+
+    #[test]
+    fn the_largest_range_takes_eight_more_bytes_and_ends() {
+        let mut fuzzed = Fuzzed::new(&[255, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
+        assert!(fuzzed.choose(Site::Chunk, u64::MAX) > 0);
+        assert_eq!(fuzzed.choose(Site::Chunk, 5), 2);
     }
 }

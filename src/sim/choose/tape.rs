@@ -145,21 +145,20 @@ impl Tape {
     /// The same with other outcomes at some places; 0 leaves a mark out.
     pub(in crate::sim) fn with(&self, changes: impl IntoIterator<Item = Mark>) -> Self {
         let mut tape = self.clone();
-        for Mark {
-            site,
-            number,
-            outcome,
-        } in changes
-        {
-            let track = tape.tracks.entry(site).or_default();
-            track.length = track.length.max(number + 1);
-            if outcome == 0 {
-                track.marks.remove(&number);
-            } else {
-                track.marks.insert(number, outcome);
-            }
+        for mark in changes {
+            tape.put(mark);
         }
         tape
+    }
+
+    fn put(&mut self, mark: Mark) {
+        let track = self.tracks.entry(mark.site).or_default();
+        track.length = track.length.max(mark.number.saturating_add(1));
+        if mark.outcome == 0 {
+            track.marks.remove(&mark.number);
+        } else {
+            track.marks.insert(mark.number, mark.outcome);
+        }
     }
 }
 
@@ -199,12 +198,11 @@ impl FromStr for Tape {
                 Some(("seed", number)) => seed = Some(number.parse().map_err(|_| wrong())?),
                 Some(("faults", name)) => tape.faults = Faults::named(name).ok_or_else(wrong)?,
                 Some((number, outcome)) => {
-                    let mark = Mark {
+                    tape.put(Mark {
                         site: site.ok_or_else(wrong)?,
                         number: number.parse().map_err(|_| wrong())?,
                         outcome: outcome.parse().map_err(|_| wrong())?,
-                    };
-                    tape = tape.with([mark]);
+                    });
                 }
                 None => site = Some(Site::named(word).ok_or_else(wrong)?),
             }
@@ -248,6 +246,8 @@ mod tests {
     fn a_text_that_is_no_tape_says_why() {
         let fails = |text: &str| text.parse::<Tape>().expect_err("it is no tape");
         assert_eq!(fails("chunk 1=1"), TapeError::NoSeed);
+        let last = format!("seed=1 faults=all chunk {}=1", u64::MAX);
+        assert_eq!(last.parse::<Tape>().unwrap().to_string(), last);
         for word in ["sead=1", "1=1", "seed=x", "nowhere", "chunk=1"] {
             let text = format!("{word} seed=1");
             assert_eq!(fails(&text), TapeError::Word(word.to_owned()));

@@ -18,6 +18,10 @@ impl Fabric {
             return;
         };
         let (holder, phase) = (link.end(id.side).holder, link.end(id.side).phase);
+        if holder == Holder::Nobody && self.is_without_power(id) {
+            self.note_lost(id, &segment, "it has no power");
+            return self.bury(id.link);
+        }
         self.note_arrival(id, &segment);
         match holder {
             _ if phase == Phase::Broken => self.arrive_at_broken(id, segment.payload),
@@ -25,6 +29,11 @@ impl Fabric {
             _ => self.arrive_at_holder(id, segment.payload),
         }
         self.bury(id.link);
+    }
+
+    fn is_without_power(&self, id: EndId) -> bool {
+        let link = self.links.get(&id.link);
+        link.is_some_and(|link| self.host(link.end(id.side).host).is_off)
     }
 
     /// The connection is no more, and who does not know it yet is told.

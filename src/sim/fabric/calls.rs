@@ -368,12 +368,12 @@ impl Fabric {
         }
     }
 
-    /// Closes all that a host has open.
-    pub(in crate::sim) fn close_all(&mut self, on: HostId) {
-        let open: Vec<_> = self.host(on).sockets().map(|(id, _)| id).collect();
-        for id in open {
+    /// A host's process is gone: its kernel closes what it leaves open.
+    pub(in crate::sim) fn end_process(&mut self, on: HostId) {
+        for id in self.host(on).descriptors() {
             self.close_socket(on, id, Farewell::Close);
         }
+        self.host_mut(on).end_process();
     }
 }
 

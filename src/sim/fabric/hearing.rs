@@ -53,11 +53,10 @@ impl Fabric {
         let Some(HandedOver { bytes, enveloped }) = &mut link.end_mut(id.side).handed_over else {
             return true;
         };
-        let skips = !whole || *enveloped;
-        *enveloped = !whole;
+        *enveloped |= !whole;
         let place = match bytes.starts_with(data) {
             true => Some(0),
-            false if skips => memchr::memmem::find(bytes, data),
+            false if *enveloped => memchr::memmem::find(bytes, data),
             false => None,
         };
         if let Some(place) = place {
@@ -71,6 +70,22 @@ impl Fabric {
         self.links
             .get(&id.link)
             .map_or(0, |link| link.outbound(id.side).taken())
+    }
+
+    /// An envelope is taken off what an end's holder hears from now on, or something was left out for its sake.
+    pub(in crate::sim) fn is_enveloped(&mut self, id: EndId) {
+        if let Some(link) = self.links.get_mut(&id.link)
+            && let Some(handed_over) = &mut link.end_mut(id.side).handed_over
+        {
+            handed_over.enveloped = true;
+        }
+    }
+
+    /// How much was handed over and not heard, if all of it was to be.
+    pub(in crate::sim) fn unheard(&self, id: EndId) -> usize {
+        let link = self.links.get(&id.link);
+        let kept = link.and_then(|link| link.end(id.side).handed_over.as_ref());
+        kept.map_or(0, |kept| if kept.enveloped { 0 } else { kept.bytes.len() })
     }
 
     /// Whether a read has told that the other side ended in order.

@@ -61,8 +61,12 @@ pub(super) struct Fabric {
     pub(super) cut_off: BTreeSet<IpAddr>,
     /// From which host nothing reaches which other now, and how often that was asked for.
     cuts: BTreeMap<(HostId, HostId), u32>,
-    /// The ends that nothing reaches now.
-    clogs: BTreeSet<(LinkId, Side)>,
+    /// How often all hosts were rejoined.
+    era: u64,
+    /// The ends that nothing reaches now, and until when.
+    clogs: BTreeMap<(LinkId, Side), Time>,
+    /// How many peers were stalled.
+    stalls: u64,
     /// Where something would have arrived, had the way been free.
     parked: Vec<EndId>,
     /// How much has happened.
@@ -85,9 +89,10 @@ enum Event {
     Call { link: LinkId, attempt: u32 },
     /// A call comes to nothing.
     CallFails { link: LinkId, error: i32 },
-    /// A resolver answers.
+    /// A resolver answers a host's process.
     LookedUp {
         host: HostId,
+        process: u64,
         lookup: LookupId,
         outcome: Result<Vec<IpAddr>, NameError>,
     },
@@ -98,18 +103,21 @@ enum Event {
         one: HostId,
         other: HostId,
         both: bool,
+        /// How often all hosts had been rejoined when it began: not to be undone once more.
+        era: u64,
     },
     /// What goes to this end is held up no longer.
     Unclog(EndId),
     /// A host has descriptors again.
     Descriptors(HostId),
-    /// A peer in a script reads again.
-    ReadsAgain(PeerId),
+    /// A peer in a script reads again, if it is still for this stall that it does not.
+    ReadsAgain { peer: PeerId, stall: u64 },
     /// A kernel asks whether the peer of this end is still there.
     KeepAlive(EndId),
-    /// A thread has done its work.
+    /// A thread of a host's process has done its work.
     Worked {
         host: HostId,
+        process: u64,
         work: WorkId,
         outcome: WorkOutcome,
     },
@@ -130,7 +138,7 @@ impl Event {
             | Self::Rejoin { .. }
             | Self::Unclog(_)
             | Self::Descriptors(_)
-            | Self::ReadsAgain(_) => false,
+            | Self::ReadsAgain { .. } => false,
         }
     }
 }
@@ -150,7 +158,9 @@ impl Fabric {
             holes: BTreeSet::new(),
             cut_off: BTreeSet::new(),
             cuts: BTreeMap::new(),
-            clogs: BTreeSet::new(),
+            era: 0,
+            clogs: BTreeMap::new(),
+            stalls: 0,
             parked: Vec::new(),
             events: 0,
             fingerprint: seed,
@@ -251,13 +261,19 @@ impl Fabric {
         self.events += 1;
         match event {
             Event::TellListener { host, listener } => self.host_mut(host).mark(listener),
-            Event::Rejoin { one, other, both } => self.rejoin(one, other, both),
-            Event::Unclog(end) => self.unclog(end),
-            Event::Descriptors(host) => {
-                self.host_mut(host).wanting = None;
-                self.note(host, What::Note("has descriptors again"));
+            Event::Rejoin {
+                one,
+                other,
+                both,
+                era,
+            } => {
+                if era == self.era {
+                    self.rejoin(one, other, both);
+                }
             }
-            Event::ReadsAgain(peer) => self.peer_reads_again(peer),
+            Event::Unclog(end) => self.unclog(end),
+            Event::Descriptors(host) => self.end_want(host),
+            Event::ReadsAgain { peer, stall } => self.end_stall(peer, stall),
             Event::KeepAlive(end) => self.keep_alive(end),
             Event::Arrive(end) => self.arrive(end),
             Event::Credit { end, size } => self.credit(end, size),
@@ -265,22 +281,26 @@ impl Fabric {
             Event::CallFails { link, error } => self.call_fails(link, error),
             Event::LookedUp {
                 host,
+                process,
                 lookup,
                 outcome,
             } => {
                 let host = self.host_mut(host);
-                if host.lookups.remove(&lookup) {
+                if host.process == process && host.lookups.remove(&lookup) {
                     host.names.push((lookup, outcome));
                 }
             }
             Event::Worked {
                 host,
+                process,
                 work,
                 outcome,
             } => {
                 let host = self.host_mut(host);
-                host.working -= 1;
-                host.works.push((work, outcome));
+                if host.process == process {
+                    host.working -= 1;
+                    host.works.push((work, outcome));
+                }
             }
         }
     }
@@ -303,6 +323,7 @@ impl Fabric {
             self.now + LOOKUP + longer,
             Event::LookedUp {
                 host,
+                process: self.host(host).process,
                 lookup,
                 outcome,
             },
@@ -317,6 +338,7 @@ impl Fabric {
             self.now + longer,
             Event::Worked {
                 host,
+                process: self.host(host).process,
                 work,
                 outcome,
             },
@@ -338,8 +360,7 @@ impl Fabric {
             return;
         };
         if link.is_over() {
-            let caller = link.end(Side::Caller);
-            let (host, port) = (caller.host, caller.local.port());
+            let (host, port) = (link.end(Side::Caller).host, link.port);
             self.host_mut(host).release_port(port);
             self.links.remove(&id);
         }

@@ -78,6 +78,14 @@ impl Fabric {
         }
     }
 
+    /// Notes that a segment has come, and nobody takes it.
+    pub(super) fn note_lost(&mut self, at: EndId, segment: &Segment, why: &'static str) {
+        if !self.story.is_off() {
+            let flight = Flight::of(segment, at.side.other());
+            self.note_end(at, What::Dropped(flight, why));
+        }
+    }
+
     fn tell_story(&mut self, who: Who, what: What) {
         let at = self.now;
         self.story.note(Entry { at, who, what });

@@ -1,6 +1,7 @@
 //! The scripted peers as the fabric sees them: ends without a reactor. Owns what they have received; what they expect is
 //! their script's business.
 
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -23,6 +24,8 @@ pub(in crate::sim) struct PeerState {
     pub(in crate::sim) received: BytesMut,
     pub(in crate::sim) ending: Ending,
     appetite: Appetite,
+    /// By a fault it does not read, and this is the number of that fault.
+    stall: Option<u64>,
 }
 
 /// How the other side has ended, as far as the peer has seen.
@@ -45,7 +48,11 @@ enum Appetite {
 impl Fabric {
     /// Calls on behalf of a new peer. It calls from outside; but what listens on the loopback address alone can only be
     /// called from the host itself, so then it stands there.
-    pub(in crate::sim) fn peer_calls(&mut self, host: HostId, to: SocketAddr) -> PeerId {
+    pub(in crate::sim) fn peer_calls(
+        &mut self,
+        host: HostId,
+        to: SocketAddr,
+    ) -> io::Result<PeerId> {
         let loopback = SocketAddr::new(loopback(to.ip()), to.port());
         let callee = self.host(host);
         let local = callee.listener_at(to).is_none() && callee.listener_at(loopback).is_some();
@@ -55,12 +62,10 @@ impl Fabric {
             (Self::OUTSIDE, to)
         };
         let peer = PeerId(self.peers.len());
-        let end = self
-            .prepare_call(from, to, None)
-            .expect("fewer peers than ports");
+        let end = self.prepare_call(from, to, None)?;
         self.seat(end);
         self.send_call(end);
-        peer
+        Ok(peer)
     }
 
     /// Takes a call off a peer listener's backlog.
@@ -85,6 +90,7 @@ impl Fabric {
             received: BytesMut::new(),
             ending: Ending::NotYet,
             appetite: Appetite::Reads,
+            stall: None,
         });
         self.introduce_peer(end, peer);
     }
@@ -136,6 +142,7 @@ impl Fabric {
         let peer = self.peer_mut(id);
         if peer.appetite != Appetite::Gone {
             peer.appetite = appetite;
+            peer.stall = None;
             let end = peer.end;
             self.note_end(end, What::Note(what));
         }
@@ -145,8 +152,22 @@ impl Fabric {
         self.peers_that(|peer| peer.appetite == Appetite::Reads && peer.ending == Ending::NotYet)
     }
 
-    pub(super) fn stopped_peers(&self) -> Vec<PeerId> {
-        self.peers_that(|peer| peer.appetite == Appetite::Stopped)
+    /// A fault has a peer stop reading. What its script says of that afterwards is the last word.
+    pub(super) fn stall_peer(&mut self, id: PeerId, number: u64) {
+        self.peer_stops_reading(id);
+        self.peer_mut(id).stall = Some(number);
+    }
+
+    pub(super) fn end_stall(&mut self, id: PeerId, number: u64) {
+        if self.peer(id).stall == Some(number) {
+            self.peer_reads_again(id);
+        }
+    }
+
+    pub(super) fn end_all_stalls(&mut self) {
+        for peer in self.peers_that(|peer| peer.stall.is_some()) {
+            self.peer_reads_again(peer);
+        }
     }
 
     fn peers_that(&self, suits: impl Fn(&PeerState) -> bool) -> Vec<PeerId> {
@@ -182,7 +203,7 @@ impl Fabric {
     }
 
     /// Why a peer's call came to nothing.
-    pub(in crate::sim) fn peer_error(&self, id: PeerId) -> Option<std::io::Error> {
+    pub(in crate::sim) fn peer_error(&self, id: PeerId) -> Option<io::Error> {
         let end = self.peer(id).end;
         let error = self.link(end.link)?.end(end.side).error?;
         Some(errno::error(error))

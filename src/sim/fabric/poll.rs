@@ -74,7 +74,7 @@ impl Fabric {
 
     /// A socket that nothing happened to.
     fn spurious(&mut self, on: HostId) -> Option<Readiness> {
-        let open = self.host(on).open_descriptors();
+        let open = self.host(on).open_sockets();
         let nth = match self.choose_index(Site::Spurious, open + 1) {
             0 => return None,
             nth => nth - 1,

@@ -8,7 +8,7 @@ use crate::network::Time;
 use crate::sim::choose::Site;
 use crate::sim::errno;
 use crate::sim::family::Family;
-use crate::sim::host::HostId;
+use crate::sim::host::{HostId, Want};
 use crate::sim::link::{EndId, Holder, LinkId, Phase, Side};
 use crate::sim::trace::What;
 
@@ -17,10 +17,11 @@ pub(in crate::sim) const LENGTHS: u64 = 64;
 /// After how long a kernel gives up a peer of which it hears nothing: first probe after 240 s, then some more.
 const KEEP_ALIVE: Duration = Duration::from_secs(300);
 
-/// The `number`th length of time, from 100 µs to 6 s: each a fifth longer than the one before.
+/// The `number`th length of time, each about a fifth longer than the one before: from 100 µs over 6 s for [`LENGTHS`] to some
+/// hours for the longest.
 pub(in crate::sim) fn length(number: u64) -> Duration {
     let quarters = 4 + number % 4;
-    Duration::from_micros((25 * quarters) << (number / 4).min(20))
+    Duration::from_micros((25 * quarters) << (number / 4).min(26))
 }
 
 impl Fabric {
@@ -120,7 +121,14 @@ impl Fabric {
         let both = self.choose(Site::How(Family::Partitions), 2) == 0;
         let until = self.now + self.span(Family::Partitions, LENGTHS + 20);
         self.cut(one, other, both);
-        self.queue.push(until, Event::Rejoin { one, other, both });
+        let era = self.era;
+        let rejoin = Event::Rejoin {
+            one,
+            other,
+            both,
+            era,
+        };
+        self.queue.push(until, rejoin);
         true
     }
 
@@ -150,6 +158,7 @@ impl Fabric {
 
     /// All partitions are over.
     pub(in crate::sim) fn rejoin_all(&mut self) {
+        self.era += 1;
         self.cuts.clear();
         self.clogs.clear();
         self.release_parked();
@@ -168,7 +177,7 @@ impl Fabric {
             return false;
         };
         let from = link.end(id.side.other()).host;
-        self.is_cut(from, link.end(id.side).host) || self.clogs.contains(&(id.link, id.side))
+        self.is_cut(from, link.end(id.side).host) || self.clogs.contains_key(&(id.link, id.side))
     }
 
     /// What was held up arrives, if nothing holds it up any more.
@@ -192,14 +201,23 @@ impl Fabric {
             _ => Side::Callee,
         };
         let until = self.now + self.span(Family::Clogs, LENGTHS + 10);
-        self.clogs.insert((link, side));
+        let clog = self.clogs.entry((link, side)).or_insert(until);
+        *clog = until.max(*clog);
         self.queue.push(until, Event::Unclog(EndId { link, side }));
         true
     }
 
+    /// A clog is over, unless another one of the same end lasts longer.
     pub(super) fn unclog(&mut self, end: EndId) {
-        self.clogs.remove(&(end.link, end.side));
-        self.release_parked();
+        let place = (end.link, end.side);
+        if self
+            .clogs
+            .get(&place)
+            .is_some_and(|&until| until <= self.now)
+        {
+            self.clogs.remove(&place);
+            self.release_parked();
+        }
     }
 
     fn strike_with_want_of_descriptors(&mut self) -> bool {
@@ -215,10 +233,20 @@ impl Fabric {
         let left = self.choose_index(Site::How(Family::Descriptors), 4);
         let until = self.now + self.span(Family::Descriptors, LENGTHS);
         let state = self.host_mut(host);
-        state.wanting = Some(state.open_descriptors() + left);
+        let most = state.open_descriptors() + left;
+        state.wanting = Some(Want { most, until });
         self.note(host, What::Note("runs out of descriptors"));
         self.queue.push(until, Event::Descriptors(host));
         true
+    }
+
+    /// A want is over, unless its process went before it and this one is another.
+    pub(super) fn end_want(&mut self, on: HostId) {
+        let now = self.now;
+        if self.host(on).wanting.is_some_and(|want| want.until <= now) {
+            self.host_mut(on).wanting = None;
+            self.note(on, What::Note("has descriptors again"));
+        }
     }
 
     /// A peer that reads stops for a while.
@@ -229,8 +257,10 @@ impl Fabric {
             return false;
         };
         let until = self.now + self.span(family, LENGTHS + 12);
-        self.peer_stops_reading(reading[nth]);
-        self.queue.push(until, Event::ReadsAgain(reading[nth]));
+        let (peer, stall) = (reading[nth], self.stalls);
+        self.stalls += 1;
+        self.stall_peer(peer, stall);
+        self.queue.push(until, Event::ReadsAgain { peer, stall });
         true
     }
 
@@ -242,17 +272,14 @@ impl Fabric {
         }
     }
 
-    /// Faults cease.
+    /// Faults cease, and what they have done is undone; what the script has laid down holds, but for partitions.
     pub(in crate::sim) fn calm(&mut self) {
         self.choices.cease();
         self.rejoin_all();
         for host in &mut self.hosts {
-            host.limit = None;
             host.wanting = None;
         }
-        for peer in self.stopped_peers() {
-            self.peer_reads_again(peer);
-        }
+        self.end_all_stalls();
     }
 
     /// By up to twelve days, forward or back.
@@ -278,18 +305,35 @@ impl Fabric {
     pub(in crate::sim) fn lose_power(&mut self, on: HostId) {
         self.host_mut(on).is_off = true;
         self.note(on, What::Note("loses its power"));
-        let open: Vec<_> = self.host(on).sockets().map(|(id, _)| id).collect();
-        for id in open {
-            let ends = self.host_mut(on).forget(id);
-            for end in ends {
+        for id in self.host(on).descriptors() {
+            for end in self.host_mut(on).forget(id) {
                 if let Some(link) = self.links.get_mut(&end.link) {
                     link.end_mut(end.side).holder = Holder::Nobody;
-                    let at = self.now + KEEP_ALIVE;
-                    self.queue.push(at, Event::KeepAlive(end.other()));
-                    self.bury(end.link);
                 }
             }
         }
+        let at = self.now + KEEP_ALIVE;
+        for end in self.abandoned(on) {
+            if let Some(link) = self.links.get_mut(&end.link) {
+                // Its kernel is no more, which would have sent the rest.
+                link.outbound_mut(end.side).break_off();
+                self.queue.push(at, Event::KeepAlive(end.other()));
+                self.bury(end.link);
+            }
+        }
+    }
+
+    /// The ends on a host of which only its kernel knows.
+    fn abandoned(&self, on: HostId) -> Vec<EndId> {
+        let ends = self.links.iter().flat_map(|(&id, link)| {
+            [Side::Caller, Side::Callee].map(|side| (EndId { link: id, side }, link.end(side)))
+        });
+        let abandoned = ends.filter(|(_, end)| {
+            end.host == on
+                && end.holder == Holder::Nobody
+                && matches!(end.phase, Phase::Open | Phase::Connecting)
+        });
+        abandoned.map(|(id, _)| id).collect()
     }
 
     pub(in crate::sim) fn has_power(&mut self, on: HostId) {
@@ -323,5 +367,12 @@ mod tests {
         assert_eq!(length(4), Duration::from_micros(200));
         assert!((0..LENGTHS).all(|number| length(number) < length(number + 1)));
         assert!((5..8).contains(&length(LENGTHS).as_secs()));
+    }
+
+    #[test]
+    fn a_leap_is_up_to_some_hours() {
+        let most = LENGTHS + 44;
+        assert!((0..most - 1).all(|number| length(number) < length(number + 1)));
+        assert!((2..5).contains(&(length(most - 1).as_secs() / 3_600)));
     }
 }

@@ -53,7 +53,7 @@ fn a_process_that_dies_is_noticed_at_once_and_begins_again() {
     let world = world();
     let heard = set_up(&world, 1);
     world.run_for(5 * PAUSE);
-    world.crash("server", false, SECOND);
+    world.crash("server", SECOND);
     world.run_for(PAUSE);
     assert_eq!(heard.log.lines().len(), 1, "its kernel says so");
     assert!(panic_of_peer(&world).contains("refused"));
@@ -70,7 +70,7 @@ fn a_host_without_power_says_nothing_and_is_missed_after_minutes() {
     let world = world();
     let heard = set_up(&world, 1);
     world.run_for(5 * PAUSE);
-    world.crash("server", true, SECOND);
+    world.lose_power("server", SECOND);
     world.run_for(200 * SECOND);
     assert!(heard.log.lines().is_empty());
     is_answered(&world);
@@ -82,7 +82,7 @@ fn a_host_without_power_says_nothing_and_is_missed_after_minutes() {
 fn who_is_no_service_stays_away_once_it_has_died() {
     let world = world();
     set_up(&world, 1);
-    world.crash("client", false, SECOND);
+    world.crash("client", SECOND);
     world.run_for(10 * SECOND);
     assert!(world.has_stopped("client"));
 }
@@ -94,7 +94,7 @@ fn in_a_calm_all_is_well_at_once() {
     world.run_for(5 * PAUSE);
     world.partition("client", "server");
     world.freeze("client", 1_000 * SECOND);
-    world.crash("server", false, 1_000 * SECOND);
+    world.crash("server", 1_000 * SECOND);
     let before = world.now();
     world.calm();
     is_answered(&world);
@@ -213,7 +213,7 @@ fn a_process_begins_again_with_nothing_of_what_it_knew() {
         setup(reactor)
     });
     is_answered(&world);
-    world.crash("server", false, Duration::ZERO);
+    world.crash("server", Duration::ZERO);
     world.run_for(PAUSE);
     is_answered(&world);
     assert_eq!(begun.get(), 2);
