@@ -236,6 +236,13 @@ impl Connection {
             && self.rare.is_none()
     }
 
+    /// Whether received bytes go to the protocol as they come, and nothing else has to be looked at: it is one that
+    /// [is open](Phase::Open) and has nothing rare.
+    #[inline]
+    pub(crate) fn is_raw(&self) -> bool {
+        self.phase == Phase::Open && self.framing == NONE && self.rare.is_none()
+    }
+
     pub(crate) fn has_layers(&self) -> bool {
         self.rare
             .as_ref()

@@ -79,17 +79,17 @@ impl Reactor {
         result
     }
 
-    /// The same for a connection that was just looked at: what is written to its socket may be sent at once.
+    /// The same for a connection that was just looked at; with its socket, if what is written to it may be sent at once.
     #[inline]
     pub(super) fn dispatch_to<R>(
         &mut self,
         id: ConnectionId,
         protocol: Box<dyn Protocol>,
-        socket: SocketId,
+        socket: Option<SocketId>,
         chunk: &[u8],
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) {
-        self.call(id, protocol, Some(socket), Some(chunk), call);
+        self.call(id, protocol, socket, socket.map(|_| chunk), call);
         if self.handed_over {
             self.make_successors(id);
         }

@@ -28,14 +28,15 @@ impl Reactor {
         self.deliver_input(id, Input::new(held, chunk));
     }
 
-    /// Does the same for a [plain](Connection::is_plain) connection whose input is not cut, in a shorter way: it is called
-    /// with all there is, and the loop is gone into only if it then has something after that.
+    /// Does the same for a connection whose input [is not cut](Connection::is_raw), and whose protocol was taken out for it,
+    /// in a shorter way: that is called with all there is, and the loop is gone into only if it then has something after
+    /// that. With its socket, if what is written to it may be sent at once.
     #[inline]
     pub(super) fn deliver_raw(
         &mut self,
         id: ConnectionId,
         protocol: Box<dyn Protocol>,
-        socket: SocketId,
+        socket: Option<SocketId>,
         chunk: &[u8],
     ) {
         let mut rest = None;

@@ -133,7 +133,7 @@ impl Reactor {
             && let Some(protocol) = connection.protocol.take()
         {
             self.note_received(id, data);
-            self.deliver_raw(id, protocol, socket, data);
+            self.deliver_raw(id, protocol, Some(socket), data);
         } else {
             self.received(id, data);
         }
@@ -214,7 +214,16 @@ impl Reactor {
     #[inline]
     fn received(&mut self, id: ConnectionId, data: &[u8]) {
         self.note_received(id, data);
-        self.climb_or_deliver(id, data);
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.is_raw()
+            && let Some(protocol) = connection.protocol.take()
+        {
+            let at_once = connection.sends_at_once();
+            let socket = connection.socket().filter(|_| at_once);
+            self.deliver_raw(id, protocol, socket, data);
+        } else {
+            self.climb_or_deliver(id, data);
+        }
     }
 
     #[inline]
