@@ -1,3 +1,5 @@
+//! Endpoints of any text, by the fuzzer. Owns no check of its own: those are `ropewalk_fuzz::endpoints`.
+
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|input: &[u8]| ropewalk_fuzz::endpoints(input));

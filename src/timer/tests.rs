@@ -1,3 +1,6 @@
+//! Timers, by example and against a map in order of time. Owns the firing of what is due, as the loop does it; no clock
+//! runs.
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

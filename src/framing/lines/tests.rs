@@ -1,3 +1,6 @@
+//! What lines are, by example and against a reader that looks at one byte after the other. Owns the loop's part at its
+//! plainest; opens no connection.
+
 use super::*;
 
 mod naive;
