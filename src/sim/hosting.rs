@@ -58,7 +58,7 @@ impl World {
 
     /// Puts a host into the world with something around its network, and nothing inside its reactor: what is forced there is
     /// not seen from around.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "record"))]
     pub(crate) fn host_over(
         &self,
         name: &str,
