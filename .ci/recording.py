@@ -103,11 +103,13 @@ def chat_is_identical(world):
         said, cut = replay(world, "chat", tape.path)
         holds(not cut and said > 5000, f"{said} bytes out, cut: {cut}")
         holds(len(tape.read()) < 3 * said, f"{len(tape.read())} bytes of tape for {said} bytes")
-        # As often as one likes; and the file is written anew by the next recording.
+        # As often as one likes; and the next recording keeps it.
         equal(replay(world, "chat", tape.path), (said, False), "once more")
         server = world.start("chat", "tcp:0", "--record", tape.path)
         server.terminate()
         equal(replay(world, "chat", tape.path), (0, False), "of a run without clients")
+        equal(replay(world, "chat", tape.path + ".1"), (said, False), "of the run before, which is kept")
+        equal(os.stat(tape.path).st_mode & 0o777, 0o600, "the mode of a tape")
 
 
 def echoes_are_identical(world):

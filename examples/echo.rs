@@ -22,7 +22,7 @@ Sends back what it gets. Listens on each ENDPOINT, or on tcp:8007 (port 8007 of 
   tcp:8007              port 8007 of 127.0.0.1; port 0: the system chooses one
   tcp:8007:interface=*  port 8007 of all addresses
   tcp6:8007             port 8007 of ::1
-  --record FILE         writes all that happens to FILE, a tape
+  --record FILE         writes all that happens to FILE, a tape; one that is there is kept, as FILE.1 or FILE.2 ...
   --replay FILE         does again what is on the tape, without a network, and tells the first difference
   --help                this text
 ";

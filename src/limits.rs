@@ -115,7 +115,7 @@ impl Limits {
 
     /// The hard limit of unsent bytes. A write that arrives while more than this was waiting already when the turn began
     /// ends the connection as [`TooSlow`](crate::Lost::TooSlow). One large reply to a peer that owes nothing is therefore
-    /// never too much. Default 1 MiB.
+    /// never too much. What a layer answers by itself to what it receives is held to it too. Default 1 MiB.
     pub fn unsent(mut self, bytes: usize) -> Self {
         self.unsent = bytes;
         self

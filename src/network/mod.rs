@@ -14,6 +14,7 @@ mod arrival;
 mod clock;
 mod names;
 mod os;
+mod pool;
 mod random;
 #[cfg(unix)]
 mod signals;

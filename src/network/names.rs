@@ -1,14 +1,12 @@
-//! Names to addresses and services to ports, as the system's own tables and resolver have them. Owns the threads that wait
-//! for the resolver and what waits for them; caches nothing and opens no socket of its own.
+//! Names to addresses and services to ports, as the system's own tables and resolver have them. Owns how many lookups there
+//! may be, and what the resolver's words mean; caches nothing and opens no socket of its own.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
 use std::io;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::panic;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::Arc;
 
+use super::pool::{NotTaken, Plan, Pool};
 use super::{LookupId, Wake};
 use crate::error::NameError;
 
@@ -24,154 +22,47 @@ pub(super) type Resolve = fn(&str) -> Result<Vec<IpAddr>, NameError>;
 /// What a lookup came to.
 type Outcome = (LookupId, Result<Vec<IpAddr>, NameError>);
 
-/// Lookups under way, on threads that are started when first needed.
+/// Lookups under way.
+#[derive(Debug)]
 pub(super) struct Names {
-    shared: Arc<Shared>,
+    pool: Pool<LookupId, (Resolve, String), Result<Vec<IpAddr>, NameError>>,
     resolve: Resolve,
-    threads: usize,
-}
-
-struct Shared {
-    state: Mutex<State>,
-    work: Condvar,
-    wake: Arc<dyn Wake>,
-}
-
-#[derive(Default)]
-struct State {
-    waiting: VecDeque<(LookupId, String)>,
-    /// Being looked up, and still wanted.
-    running: BTreeSet<LookupId>,
-    done: Vec<Outcome>,
-    /// Threads that wait for work.
-    idle: usize,
-    closing: bool,
 }
 
 impl Names {
     /// Outcomes are announced by `wake`, then to be had from [`take_done`](Self::take_done).
     pub(super) fn new(wake: Arc<dyn Wake>, resolve: Resolve) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::default(),
-                work: Condvar::new(),
-                wake,
-            }),
-            resolve,
-            threads: 0,
-        }
+        let plan = Plan {
+            name: "ropewalk-names",
+            most_threads: THREADS,
+            most_waiting: WAITING,
+            run: resolve_surely,
+        };
+        let pool = Pool::new(wake, plan);
+        Self { pool, resolve }
     }
 
     pub(super) fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
-        let mut state = self.shared.state();
-        if state.waiting.len() >= WAITING {
-            return Err(NameError::Busy);
-        }
-        state.waiting.push_back((lookup, host.to_owned()));
-        let short_of_threads = state.idle < state.waiting.len();
-        drop(state);
-        if short_of_threads && self.threads < THREADS {
-            match self.start_thread() {
-                Ok(()) => self.threads += 1,
-                Err(error) if self.threads == 0 => {
-                    self.cancel(lookup);
-                    return Err(NameError::Failed(error.to_string()));
-                }
-                Err(error) => log::debug!("one thread fewer for names: {error}"),
-            }
-        }
-        self.shared.work.notify_one();
-        Ok(())
+        let job = (self.resolve, host.to_owned());
+        self.pool.put(lookup, job).map_err(|reason| match reason {
+            NotTaken::Busy => NameError::Busy,
+            NotTaken::NoThread(error) => NameError::Failed(error.to_string()),
+        })
     }
 
     /// Forgets a lookup in whatever state. A thread at it can't be stopped, but its outcome is dropped.
     pub(super) fn cancel(&mut self, lookup: LookupId) {
-        let mut state = self.shared.state();
-        state.waiting.retain(|(waiting, _)| *waiting != lookup);
-        state.running.remove(&lookup);
-        state.done.retain(|(done, _)| *done != lookup);
+        self.pool.cancel(lookup);
     }
 
     pub(super) fn take_done(&mut self, into: &mut Vec<Outcome>) {
-        into.append(&mut self.shared.state().done);
-    }
-
-    fn start_thread(&self) -> io::Result<()> {
-        let shared = Arc::clone(&self.shared);
-        let resolve = self.resolve;
-        thread::Builder::new()
-            .name("ropewalk-names".to_owned())
-            .spawn(move || {
-                while let Some((lookup, host)) = shared.next() {
-                    shared.finish(lookup, resolve_surely(resolve, &host));
-                }
-            })
-            .map(drop)
-    }
-}
-
-/// Threads end by themselves: one inside the resolver may be there for minutes, and nobody waits for it.
-impl Drop for Names {
-    fn drop(&mut self) {
-        let mut state = self.shared.state();
-        state.closing = true;
-        state.waiting.clear();
-        state.running.clear();
-        drop(state);
-        self.shared.work.notify_all();
-    }
-}
-
-impl fmt::Debug for Names {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Names")
-            .field("threads", &self.threads)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing that can panic runs under the lock.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next lookup, waited for; `None` when the pool is closing.
-    fn next(&self) -> Option<(LookupId, String)> {
-        let mut state = self.state();
-        loop {
-            if state.closing {
-                return None;
-            }
-            if let Some((lookup, host)) = state.waiting.pop_front() {
-                state.running.insert(lookup);
-                return Some((lookup, host));
-            }
-            state.idle += 1;
-            state = self
-                .work
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-            state.idle -= 1;
-        }
-    }
-
-    fn finish(&self, lookup: LookupId, outcome: Result<Vec<IpAddr>, NameError>) {
-        let mut state = self.state();
-        let wanted = state.running.remove(&lookup);
-        if wanted {
-            state.done.push((lookup, outcome));
-        }
-        drop(state);
-        if wanted {
-            self.wake.wake();
-        }
+        self.pool.take_done(into);
     }
 }
 
 /// A panic is an outcome too: whoever waits must hear of it, and the thread goes on.
-fn resolve_surely(resolve: Resolve, host: &str) -> Result<Vec<IpAddr>, NameError> {
-    panic::catch_unwind(|| resolve(host))
+fn resolve_surely((resolve, host): (Resolve, String)) -> Result<Vec<IpAddr>, NameError> {
+    panic::catch_unwind(|| resolve(&host))
         .unwrap_or_else(|_| Err(NameError::Failed("the resolver panicked".to_owned())))
 }
 
@@ -228,7 +119,9 @@ fn find_service(table: &str, service: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
     use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread;
 
     use super::*;
 
@@ -308,7 +201,7 @@ mod tests {
                 Err(_busy) => thread::yield_now(),
             }
         }
-        assert_eq!(names.threads, THREADS);
+        assert_eq!(names.pool.threads(), THREADS);
         assert_eq!(
             names.look_up(LookupId(taken), "127.0.0.1"),
             Err(NameError::Busy)

@@ -14,6 +14,7 @@ use crate::network::Farewell;
 use crate::protocol::Held;
 use crate::table::ConnectionId;
 
+use super::unsent::Unsent;
 use super::{Call, Reactor};
 
 impl Reactor {
@@ -78,8 +79,10 @@ impl Reactor {
         let mut up = std::mem::take(&mut self.up);
         up.clear();
         let mut ready = self.layers_are_ready(id);
+        let below = self.below_layers(id);
         let outcome = self.with_layers(id, |stack, wire| run(stack, &mut scratch, &mut up, wire));
         self.scratch = scratch;
+        self.hold_layers_to_limit(id, below);
         let height = self.layers_of(id).map_or(0, Stack::len);
         let was_ready = std::mem::replace(&mut ready, self.layers_are_ready(id));
         if ready && !was_ready {
@@ -90,6 +93,30 @@ impl Reactor {
         self.up = up;
         if let Some(Err(reason)) = outcome {
             self.drain(id, Some(reason));
+        }
+    }
+
+    /// How many bytes wait that the layers are done with.
+    fn below_layers(&self, id: ConnectionId) -> usize {
+        let connection = self.connections.get(id);
+        let unsent = connection.and_then(|connection| self.outs.get(connection.out));
+        unsent.map_or(0, Unsent::len)
+    }
+
+    /// What layers answer by themselves (pongs, say) is held to the hard limit as writes are: nobody else could stop a peer
+    /// that asks and never reads. What waits above them does not count, nor does a farewell, which is owed to any peer.
+    fn hold_layers_to_limit(&mut self, id: ConnectionId, before: usize) {
+        let connection = self.connections.get(id);
+        let Some(connection) = connection.filter(|connection| connection.phase <= Phase::Open)
+        else {
+            return;
+        };
+        let Some(unsent) = self.outs.get(connection.out) else {
+            return;
+        };
+        let waiting = unsent.waiting_since_before(self.turn);
+        if unsent.len() > before && waiting > self.limits(id).unsent {
+            self.retire_too_slow(id, waiting);
         }
     }
 

@@ -36,6 +36,8 @@ impl Reactor {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.rare().limits = Some(Box::new(limits));
             self.watch_as_limited(id);
+            // Under other water marks, another notice may be due for what waits.
+            self.mark_dirty(id);
         }
     }
 

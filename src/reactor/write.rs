@@ -194,13 +194,17 @@ impl Reactor {
         if waiting == 0 || waiting <= self.limits(id).unsent || canary!(HardLimitIgnored) {
             return true;
         }
+        self.retire_too_slow(id, waiting);
+        false
+    }
+
+    pub(super) fn retire_too_slow(&mut self, id: ConnectionId, waiting: usize) {
         self.counters.too_slow += 1;
         self.warn(
             id,
             format_args!("too slow: {waiting} bytes wait for it, and more was written"),
         );
         self.retire(id, Lost::TooSlow, Farewell::Reset.into());
-        false
     }
 
     /// The connection's output, which will be flushed in this turn.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::call::{Answer, Call, Event, Failure, Told};
-use super::history::History;
+use super::history::{History, MOST_FOUND};
 use super::tags::{self, answer, call};
 use crate::address::Address;
 use crate::error::NameError;
@@ -15,8 +15,8 @@ use crate::network::{
     Arrival, DeferError, Farewell, LookupId, Posted, SocketId, StampedBy, Time, Token, WorkId,
 };
 
-/// More than this is never written, nor read, in one call.
-pub(super) const MOST_BYTES: u64 = 1 << 28;
+/// More than this is on no tape as one call's: a recording ends when less waits to be written.
+const MOST_BYTES: u64 = 1 << 28;
 
 /// What is remembered from one event to the next.
 #[derive(Debug, Default)]
@@ -254,6 +254,7 @@ impl Input<'_, '_> {
             return None;
         }
         let mut bytes = Vec::new();
+        let mut found = 0;
         while (bytes.len() as u64) < size {
             let head = self.number()?;
             let length = head >> 1;
@@ -263,6 +264,10 @@ impl Input<'_, '_> {
             if head & 1 != 0 {
                 let distance = self.number()?;
                 let length = usize::try_from(length).ok()?;
+                found += length;
+                if found > MOST_FOUND {
+                    return None;
+                }
                 bytes.extend_from_slice(self.decoder.history.back(distance, length)?);
             } else {
                 let (first, rest) = self.rest.split_at_checked(usize::try_from(length).ok()?)?;

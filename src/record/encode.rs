@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::call::{Answer, Call, Event, Failure, Told};
-use super::history::{Finder, LONGEST};
+use super::history::{Finder, LONGEST, MOST_FOUND};
 use super::tags::{self, answer, call};
 use crate::address::Address;
 use crate::error::NameError;
@@ -203,10 +203,10 @@ impl Encoder {
     #[inline]
     pub(super) fn pieces(&mut self, pieces: &[io::IoSlice<'_>], taken: usize) {
         self.number(taken as u64);
-        let mut left = taken;
+        let (mut left, mut findable) = (taken, MOST_FOUND);
         for piece in pieces {
             let size = piece.len().min(left);
-            self.parts(&piece[..size]);
+            self.parts(&piece[..size], &mut findable);
             left -= size;
         }
     }
@@ -290,13 +290,15 @@ impl Encoder {
 
     fn bytes(&mut self, data: &[u8]) {
         self.number(data.len() as u64);
-        self.parts(data);
+        self.parts(data, &mut { MOST_FOUND });
     }
 
-    /// Each part is what was on the tape before, or new.
-    fn parts(&mut self, mut data: &[u8]) {
+    /// Each part is what was on the tape before, of which there are at most `findable` bytes, or new.
+    fn parts(&mut self, mut data: &[u8], findable: &mut usize) {
         while !data.is_empty() {
-            if let Some(found) = self.finder.find(self.socket, data) {
+            let known = &data[..data.len().min(*findable)];
+            if let Some(found) = self.finder.find(self.socket, known) {
+                *findable -= found.length;
                 self.number((found.length as u64) << 1 | 1);
                 self.number(found.distance);
                 data = &data[found.length..];

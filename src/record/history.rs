@@ -10,6 +10,10 @@ pub(super) const SHORTEST: usize = 16;
 /// The longest piece that is taken in at once.
 pub(super) const LONGEST: usize = 64 * 1024;
 
+/// So many bytes of one call may stand elsewhere on the tape: what follows them is written as it is. So a tape of some bytes
+/// can't ask a replay for memory without measure.
+pub(super) const MOST_FOUND: usize = 4 * 1024 * 1024;
+
 /// Places that are found again, by what begins there.
 const PLACES: usize = 4096;
 

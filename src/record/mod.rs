@@ -57,11 +57,13 @@
 //! before is not written again but referred to, as an echo's output, or what a room is told. Events are gathered in blocks,
 //! each with checksums, that are written at least every tenth of a second. So a byte that was changed is noticed, and where
 //! the program was killed the tape ends a moment before: it can be replayed up to there. Whoever has a tape has all that
-//! was said: it is to be kept as a log that holds passwords would be.
+//! was said: it is to be kept as a log that holds passwords would be, and on Unix only its owner can read it. A program that
+//! is started again does not overwrite the tape of the run before; to remove old ones is left to whoever keeps them.
 
 mod call;
 mod decode;
 mod encode;
+mod file;
 mod history;
 mod player;
 mod recorder;
@@ -87,7 +89,8 @@ pub use replay::Replay;
 pub use tape::TapeError;
 pub use verdict::{Difference, Post, ReplayError, Replayed, Verdict};
 
-/// Runs a program as [`run`](crate::run) does, and records it to a file. What was in the file before is lost.
+/// Runs a program as [`run`](crate::run) does, and records it to a file. One that is there already is kept under another
+/// name, see [`Recorder::to_file`].
 ///
 /// # Errors
 /// As [`run`](crate::run), and if the file can't be made. If it can't be written later, that is logged, and the program

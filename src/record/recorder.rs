@@ -1,7 +1,6 @@
 //! A network around a network, which writes down all that crosses the seam. Owns what of each call is written; changes
 //! nothing of what passes.
 
-use std::fs::File;
 use std::io::{self, IoSlice, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +10,7 @@ use bytes::Bytes;
 
 use super::call::{Answer, Call, Event, Failure, Told};
 use super::encode::Encoder;
+use super::file;
 use super::tags::call;
 use super::writer::TapeWriter;
 use crate::address::Address;
@@ -24,7 +24,7 @@ use crate::network::{
 ///
 /// What it costs is some hundredth of a microsecond a call. The tape is written by a thread of its own, a few hundredths of
 /// a second behind; it is whole when the reactor has run to its end and was dropped. If it can't be written, an error is
-/// logged, and the program goes on without.
+/// logged, and the program goes on without: nothing waits for a disk that stands still, but the end, for 5 s at most.
 pub struct Recorder<N: Network> {
     network: N,
     tape: TapeWriter,
@@ -41,12 +41,13 @@ impl<N: Network> Recorder<N> {
         Ok(Self { network, tape })
     }
 
-    /// Records to a file. What was in it before is lost.
+    /// Records to a file, which on Unix nobody but its owner can read. One that is there already is kept: it is renamed to
+    /// `FILE.1`, or the first such number that is free.
     ///
     /// # Errors
     /// As [`new`](Self::new), and if the file can't be made.
     pub fn to_file(network: N, path: impl AsRef<Path>, memo: &str) -> io::Result<Self> {
-        Self::new(network, File::create(path)?, memo)
+        Self::new(network, file::create(path.as_ref())?, memo)
     }
 
     fn put(&self, call: Call, answer: Answer) {

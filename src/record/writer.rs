@@ -19,18 +19,25 @@ const WAIT: Duration = Duration::from_millis(40);
 /// So many bytes are written at once without waiting.
 const ENOUGH: usize = 128 * 1024;
 
-/// So many bytes may wait for a slow disk. When there are more, the recording ends.
+/// So many bytes may wait for a slow disk, beside the block of at most as many that it is at. When there are more, the
+/// recording ends.
 const MOST: usize = 64 * 1024 * 1024;
+
+/// How long the end of a run waits for its tape.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The loop's end of a tape.
 pub(super) struct TapeWriter {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    patience: Duration,
 }
 
 struct Shared {
     line: Mutex<Line>,
     more: Condvar,
+    /// The thread is done.
+    done: Condvar,
 }
 
 struct Line {
@@ -38,6 +45,7 @@ struct Line {
     state: State,
     /// The thread sleeps until it is notified.
     asleep: bool,
+    is_done: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -58,16 +66,22 @@ impl TapeWriter {
                 encoder: Encoder::default(),
                 state: State::Recording,
                 asleep: false,
+                is_done: false,
             }),
             more: Condvar::new(),
+            done: Condvar::new(),
         });
         let theirs = Arc::clone(&shared);
         let thread = thread::Builder::new()
             .name("ropewalk-tape".to_owned())
-            .spawn(move || theirs.write_all(sink))?;
+            .spawn(move || {
+                let _done = Done(&theirs);
+                theirs.write_all(sink);
+            })?;
         Ok(Self {
             shared,
             thread: Some(thread),
+            patience: PATIENCE,
         })
     }
 
@@ -78,13 +92,16 @@ impl TapeWriter {
         if line.state != State::Recording {
             return;
         }
+        let before = line.encoder.out.len();
         events(&mut line.encoder);
-        if line.asleep || line.encoder.out.len() >= ENOUGH {
+        let waiting = line.encoder.out.len();
+        // Told once, not call by call: a thread that is at a block finds the rest when it comes back.
+        if line.asleep || before < ENOUGH && waiting >= ENOUGH || waiting > MOST {
             self.shared.hand_over(&mut line);
         }
     }
 
-    /// Writes what is there, and waits for that.
+    /// Writes what is there, and waits for that; not for ever, for a program has to end though its disk hangs.
     pub(super) fn end(&mut self) {
         let Some(thread) = self.thread.take() else {
             return;
@@ -93,11 +110,33 @@ impl TapeWriter {
         if line.state == State::Recording {
             line.state = State::Closing;
         }
-        drop(line);
         self.shared.more.notify_one();
+        let (line, _) = self
+            .shared
+            .done
+            .wait_timeout_while(line, self.patience, |line| !line.is_done)
+            .unwrap_or_else(PoisonError::into_inner);
+        if !line.is_done {
+            log::error!(
+                "the end of the tape is given up: it is not written after {:?}",
+                self.patience
+            );
+            return;
+        }
+        drop(line);
         if thread.join().is_err() {
             log::error!("the thread that writes the tape panicked");
         }
+    }
+}
+
+/// Tells that the thread is done, however it ends.
+struct Done<'a>(&'a Shared);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.line().is_done = true;
+        self.0.done.notify_one();
     }
 }
 
@@ -160,5 +199,43 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(block, &mut line.encoder.out);
         line.state
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Takes the header; of all else it tells, then hangs until it is told to go on.
+    struct Hanging {
+        begun: Sender<()>,
+        goes_on: Receiver<()>,
+    }
+
+    impl Write for Hanging {
+        fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+            if !data.starts_with(b"ropetape") {
+                self.begun.send(()).ok();
+                self.goes_on.recv().ok();
+            }
+            Ok(data.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_disk_that_hangs_does_not_keep_a_program_from_its_end() {
+        let ((begun, begins), (go, goes_on)) = (channel(), channel());
+        let mut writer = TapeWriter::begin(Hanging { begun, goes_on }, "").expect("a thread");
+        writer.patience = Duration::from_millis(20);
+        writer.put(|tape| tape.out.push(0));
+        begins.recv().expect("a block is written");
+        writer.end();
+        drop(go);
     }
 }

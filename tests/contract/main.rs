@@ -36,6 +36,7 @@ mod half_closing;
 mod handles;
 mod idle;
 mod latency;
+mod limiting;
 mod listening;
 mod names;
 mod operating;

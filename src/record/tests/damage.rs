@@ -5,7 +5,12 @@ use std::io;
 use proptest::prelude::*;
 
 use super::{Setup, conversation, echo, replayed};
+use crate::network::SocketId;
+use crate::record::call::{Answer, Call, Event};
 use crate::record::decode::Decoder;
+use crate::record::encode::Encoder;
+use crate::record::history::{LONGEST, MOST_FOUND};
+use crate::record::tags;
 use crate::record::tape::{Tape, write_block, write_header};
 use crate::record::{ReplayError, Replayed, TapeError};
 
@@ -103,6 +108,39 @@ fn what_is_no_tape_is_told_apart() {
     let mut newer = tape();
     newer[8] = 2;
     assert_eq!(replay(newer), Err(ReplayError::Tape(TapeError::Version(2))));
+}
+
+/// Some bytes of tape are never made many megabytes of memory.
+#[test]
+fn what_one_call_finds_elsewhere_on_the_tape_is_bounded() {
+    let read = |data: Vec<u8>| Event {
+        call: Call::Read(SocketId(0)),
+        answer: Answer::Received {
+            data: data.into(),
+            drained: true,
+        },
+    };
+    let much = read(vec![b'x'; 2 * MOST_FOUND]);
+    let mut encoder = Encoder::default();
+    encoder.event(&much);
+    assert!(encoder.out.len() >= MOST_FOUND, "{}", encoder.out.len());
+    let decoded = Decoder::default().event(&mut &encoder.out[..]);
+    assert!(decoded.is_some_and(|decoded| decoded.answer == much.answer));
+
+    for size in [MOST_FOUND, MOST_FOUND + LONGEST] {
+        let mut forged = Encoder::default();
+        forged.call(&much.call);
+        forged.out.push(tags::answer::RECEIVED);
+        forged.number((LONGEST + size) as u64);
+        forged.number((LONGEST as u64) << 1);
+        forged.out.extend(vec![b'x'; LONGEST]);
+        for _ in 0..size / LONGEST {
+            forged.number((LONGEST as u64) << 1 | 1);
+            forged.number(LONGEST as u64);
+        }
+        let decoded = Decoder::default().event(&mut &forged.out[..]);
+        assert_eq!(decoded.is_some(), size == MOST_FOUND);
+    }
 }
 
 proptest! {
