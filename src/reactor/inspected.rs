@@ -101,7 +101,9 @@ impl Reactor {
     /// keep back, nor what layers add to a connection that ends.
     pub(crate) fn beyond_hard_limit(&self) -> BTreeMap<ConnectionId, (usize, usize)> {
         let open = self.connections.ids_of(|connection| {
-            connection.phase == Phase::Open && (connection.out != NONE || connection.rare.is_some())
+            connection.phase == Phase::Open
+                && connection.writing == Writing::Open
+                && (connection.out != NONE || connection.rare.is_some())
         });
         open.map(|id| (id, (self.limited_bytes(id), self.limits(id).unsent)))
             .filter(|&(_, (size, limit))| size > limit)
