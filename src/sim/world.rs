@@ -170,18 +170,24 @@ impl World {
     }
 
     /// Has a host stand still for so long, as a machine that is suspended or a process that is held up. Time goes on, for it
-    /// too: what comes meanwhile, and what falls due, is all there when it goes on. If it stands still already, the longer of
-    /// both holds.
+    /// too: what comes meanwhile, and what falls due, is all there when it goes on. If it stands still already, it is for so
+    /// long from now; no time at all has it go on.
     ///
     /// # Panics
     /// If there is no such host, it is just having a turn, or its process is gone.
     #[track_caller]
     pub fn freeze(&self, name: &str, time: Duration) {
         self.on(name, |_| ());
+        let until = self.now() + time;
         if let Some(index) = self.find(name) {
-            self.freeze_machine(index, time);
+            let machine = &mut self.state.machines.borrow_mut()[index];
+            if machine.is_up() {
+                machine.pace = Pace::Frozen(until);
+            }
         }
     }
+
+    /// A fault has it stand still: at least for as long as it would have in any case.
 
     pub(super) fn freeze_machine(&self, index: usize, time: Duration) {
         let machine = &mut self.state.machines.borrow_mut()[index];

@@ -165,11 +165,12 @@ fn two_clogs_of_one_end_last_as_long_as_the_longer_one() {
 }
 
 #[test]
-fn a_shorter_freeze_does_not_end_a_longer_one() {
+fn a_fault_does_not_end_a_freeze_that_lasts_longer() {
     let world = world();
     let heard = set_up(&world, 100);
     world.freeze("server", 10 * SECOND);
-    world.freeze("server", SECOND);
+    let server = world.find("server").expect("it is there");
+    world.freeze_machine(server, SECOND);
     world.run_for(5 * SECOND);
     assert_eq!(heard.both(), (0, 0));
 }
