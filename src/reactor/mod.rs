@@ -301,12 +301,12 @@ impl Reactor {
         self.network.socket_options(self.live(id)?.socket()?)
     }
 
-    /// Stops delivering to a connection's protocol, see [`Transport::pause_reading`].
+    /// Stops delivering to a connection's protocol, see [`Transport::pause_reading`](crate::Transport::pause_reading).
     pub fn pause_reading(&mut self, id: ConnectionId) {
         self.pause(id, Pauses::ASKED);
     }
 
-    /// Delivers again, see [`Transport::resume_reading`].
+    /// Delivers again, see [`Transport::resume_reading`](crate::Transport::resume_reading).
     pub fn resume_reading(&mut self, id: ConnectionId) {
         self.resume(id, Pauses::ASKED);
     }

@@ -22,7 +22,7 @@ impl World {
     }
 
     /// Puts a host into the world whose process can be begun again: `setup` is called at once, and with a new reactor
-    /// whenever the process has died or stopped, which is among [`Faults::All`]; see also [`crash`](Self::crash).
+    /// whenever the process has died or stopped, which is among [`Faults::All`](super::Faults::All); see also [`crash`](Self::crash).
     ///
     /// # Panics
     /// If there is such a host already, or `setup` fails.

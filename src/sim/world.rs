@@ -188,7 +188,6 @@ impl World {
     }
 
     /// A fault has it stand still: at least for as long as it would have in any case.
-
     pub(super) fn freeze_machine(&self, index: usize, time: Duration) {
         let machine = &mut self.state.machines.borrow_mut()[index];
         let until = self.now() + time;
