@@ -18,7 +18,7 @@ import time
 import calling
 import recording
 import syscalls
-from driving import MIB, PATIENCE, Checks, endpoint_of, equal, holds
+from driving import MIB, PATIENCE, UNHURRIED, Checks, endpoint_of, equal, holds
 
 SERVERS = ("echo", "line_echo", "chat")
 QUESTION = "What is your name?"
@@ -146,7 +146,7 @@ def signals(world):
     """SIGTERM and SIGINT end it, exit code 0; nothing but the addresses was on stdout, and nothing on stderr."""
     for number in (signal.SIGTERM, signal.SIGINT):
         for arguments in (*((name, "tcp:0") for name in SERVERS), ("bench_server", "--mode", "lines", "--port", "0")):
-            server = world.start(*arguments)
+            server = world.start(*arguments, env=UNHURRIED)
             client = world.connect(server.address)
             client.send("x\r\n")
             client.line()

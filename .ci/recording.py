@@ -6,7 +6,7 @@ import signal
 import tempfile
 import time
 
-from driving import PATIENCE, Failed, equal, holds
+from driving import PATIENCE, UNHURRIED, Failed, equal, holds
 
 SAME = re.compile(rb"replayed (\d+) events, (\d+) bytes out, identical( up to the cut)?\n")
 
@@ -94,7 +94,7 @@ def a_room(world, server):
 def chat_is_identical(world):
     """a chat recorded up to SIGTERM replays to the byte, from a tape that is whole."""
     with Tape() as tape:
-        server = world.start("chat", "tcp:0", "tcp:0", "--record", tape.path, expect=2)
+        server = world.start("chat", "tcp:0", "tcp:0", "--record", tape.path, expect=2, env=UNHURRIED)
         alice, bob = a_room(world, server)
         server.terminate()
         equal(server.stderr(), "", "stderr")

@@ -3,7 +3,7 @@
 import re
 import tempfile
 
-from driving import equal, holds
+from driving import UNHURRIED, equal, holds
 
 CONNECTIONS = 50
 ROUNDS = 200
@@ -15,7 +15,7 @@ def two_for_a_message(world):
     with tempfile.NamedTemporaryFile() as trace:
         # With -D the tracer stands aside, and the process we start is the server itself.
         tracer = ("strace", "-D", "-f", "-qq", "-s", "8", "-o", trace.name, "--")
-        server = world.start("echo", "tcp:0", wrapper=tracer)
+        server = world.start("echo", "tcp:0", wrapper=tracer, env=UNHURRIED)
         clients = [world.connect(server.address) for _ in range(CONNECTIONS)]
         play(clients, b"warm", 1)
         play(clients, b"ping", ROUNDS)

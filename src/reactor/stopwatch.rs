@@ -13,6 +13,9 @@ use crate::table::ConnectionId;
 
 use super::Reactor;
 
+/// The target of the log's lines, for those who want them, or want them not.
+const TARGET: &str = "ropewalk::slow";
+
 /// How long callbacks are timed one by one after a turn that was too long.
 const CLOSER_LOOK: Duration = Duration::from_secs(60);
 
@@ -119,6 +122,7 @@ impl Stopwatch {
 impl Reactor {
     /// How long a callback may take before it is warned of in the log, with the connection that it belonged to: nobody
     /// else is served meanwhile. Counted as [`turns_slow`](crate::Counters::turns_slow). Default 100 ms; `None`: never.
+    /// The log's target is `ropewalk::slow`: `RUST_LOG=warn,ropewalk::slow=off` leaves it out.
     ///
     /// Whole turns are timed, so it is the sum of a turn's callbacks that has to be shorter. A turn that was too long and
     /// had many of them is told of without a name; then, for a minute, each callback is timed.
@@ -198,28 +202,33 @@ impl Reactor {
     }
 
     fn warn_of_slow(&mut self, callers: &[Caller], took: Duration) {
+        // Built only where somebody listens, as each line of the log.
+        if !log::log_enabled!(target: TARGET, log::Level::Warn)
+            || !self.logs.allows(self.now, &mut self.counters)
+        {
+            return;
+        }
         let calls = self.stopwatch.calls;
         match callers {
             [Caller::Connection(id)] => {
-                let protocol = self.protocol_name(*id);
-                self.warn(
-                    *id,
-                    format_args!("slow: a callback of {protocol} took {took:.1?}"),
-                );
+                let (protocol, name) = (self.protocol_name(*id), self.named(*id));
+                log::warn!(target: TARGET, "{name}: slow: a callback of {protocol} took {took:.1?}");
             }
-            [Caller::Other(what)] => self.warn_of(format_args!("slow: {what} took {took:.1?}")),
-            [] if calls == 0 => self.warn_of(format_args!(
-                "slow: a turn took {took:.1?}, and called nobody"
-            )),
-            [] => self.warn_of(format_args!(
+            [Caller::Other(what)] => log::warn!(target: TARGET, "slow: {what} took {took:.1?}"),
+            [] if calls == 0 => {
+                log::warn!(target: TARGET, "slow: a turn took {took:.1?}, and called nobody");
+            }
+            [] => log::warn!(
+                target: TARGET,
                 "slow: a turn took {took:.1?} with {calls} callbacks; from now on each is timed"
-            )),
+            ),
             some => {
                 let names = some.iter().map(|caller| self.caller_name(*caller));
                 let names = names.collect::<Vec<_>>().join(", ");
-                self.warn_of(format_args!(
+                log::warn!(
+                    target: TARGET,
                     "slow: a turn took {took:.1?}, by one of these: {names}; from now on each is timed"
-                ));
+                );
             }
         }
     }
