@@ -3,7 +3,8 @@
 //! The servers are this same program started again, on one core, the clients on another. Rounds are short and the servers
 //! take turns in alternating order; a round's processor time for an operation is compared with the baseline's in the same
 //! turn. `epoll` is the baseline, `control` is the baseline a second time: what its ratio differs from 1 is noise.
-//! `recorded` is `ropewalk` with all that it meets written to a tape.
+//! `recorded` is `ropewalk` with all that it meets written to a tape. With `--peers former`, ropewalk is measured as the
+//! program has it that the environment's FLOOR_FORMER names: this one as it was built before a change.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -13,6 +14,8 @@
 #[path = "../../examples/bench_server.rs"]
 #[expect(dead_code, reason = "its command line is not used here")]
 mod bench_server;
+#[path = "../../tests/contract/counted.rs"]
+#[expect(dead_code, reason = "only sends are of interest here")]
 mod counted;
 #[expect(
     dead_code,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::modes::{MODES, Mode};
-use crate::peers::{BASELINE, PEERS};
+use crate::peers::{BASELINE, FORMER, PEERS};
 
 pub(crate) struct Options {
     pub(crate) modes: Vec<&'static Mode>,
@@ -63,12 +63,12 @@ fn mode(name: &str) -> Result<&'static Mode, String> {
 fn peers(names: &str) -> Result<Vec<&'static str>, String> {
     let mut peers = vec![BASELINE];
     for name in names.split(',').filter(|name| *name != BASELINE) {
-        let peer = PEERS.iter().find(|peer| **peer == name);
-        peers.push(
-            peer.ok_or_else(|| {
-                format!("expected peers ({}) in place of {name:?}", PEERS.join(","))
-            })?,
-        );
+        let known = PEERS.iter().chain([&FORMER]);
+        let peer = known.copied().find(|peer| *peer == name);
+        peers.push(peer.ok_or_else(|| {
+            let known = PEERS.join(",");
+            format!("expected peers ({known},{FORMER}) in place of {name:?}")
+        })?);
     }
     Ok(peers)
 }

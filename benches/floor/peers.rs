@@ -14,6 +14,9 @@ pub(crate) const MEASURED: &str = "ropewalk";
 pub(crate) const RECORDED: &str = "recorded";
 /// `epoll` is the baseline, `control` the same once more: what its ratio differs from 1 is noise.
 pub(crate) const PEERS: [&str; 4] = [BASELINE, MEASURED, RECORDED, "control"];
+/// ropewalk as this benchmark's program of another build has it, which the environment names: a change beside what was.
+pub(crate) const FORMER: &str = "former";
+const FORMER_PROGRAM: &str = "FLOOR_FORMER";
 
 pub(crate) struct Peer {
     pub(crate) name: &'static str,
@@ -25,9 +28,18 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn start(name: &'static str, service: Service, core: usize) -> Self {
-        let program = std::env::current_exe().expect("a program has a path");
+        let (program, server) = if name == FORMER {
+            let program = std::env::var_os(FORMER_PROGRAM);
+            (
+                program.expect("FLOOR_FORMER names a program").into(),
+                MEASURED,
+            )
+        } else {
+            let program = std::env::current_exe().expect("a program has a path");
+            (program, name)
+        };
         let mut process = Command::new(program)
-            .args([SERVE, name, service.name(), &core.to_string()])
+            .args([SERVE, server, service.name(), &core.to_string()])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

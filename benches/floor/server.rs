@@ -1,15 +1,13 @@
 //! A measured process: this same program, started again as one of the servers. Owns what the child does, its core and its
 //! last words; the measuring is the parent's.
 
-use std::cell::Cell;
 use std::io::{self, Read, Write};
-use std::rc::Rc;
 
 use ropewalk::Reactor;
 use ropewalk::record::Recorder;
 
 use crate::bench_server::Mode;
-use crate::counted::Counted;
+use crate::counted::Calls;
 use crate::peers::{MEASURED, RECORDED};
 use crate::service::Service;
 use crate::{epoll, machine, room};
@@ -25,32 +23,31 @@ pub(crate) fn main(arguments: &[String]) {
     let service = Service::named(service).expect("the parent knows the services");
     machine::pin(core.parse().expect("a core is a number"));
     let sends = match peer.as_str() {
-        MEASURED => ropewalk(service, plain(service)),
+        MEASURED => plain(service),
         RECORDED => recorded(service),
         _ => bare(service).expect("the system has sockets and epoll"),
     };
     say(&format!("sends {sends}"));
 }
 
-fn bare(service: Service) -> io::Result<u64> {
+fn bare(service: Service) -> io::Result<usize> {
     let mut server = epoll::Server::new(service)?;
     say(&format!("port {}", server.port()?));
     server.run()?;
-    Ok(server.sent.calls)
+    Ok(server.sent.calls as usize)
 }
 
 /// On a network that is recorded. The tape is of no use afterwards.
-fn recorded(service: Service) -> u64 {
+fn recorded(service: Service) -> usize {
     let path = std::env::temp_dir().join(format!("ropewalk-floor-{}.tape", std::process::id()));
-    let (network, sends) = Counted::new().expect("the system has sockets");
-    let recorder = Recorder::to_file(network, &path, "").expect("a file can be written");
-    let sends = ropewalk(service, Ok((Reactor::on(Box::new(recorder)), sends)));
+    let calls = Calls::default();
+    let recorder = Recorder::to_file(calls.network(), &path, "").expect("a file can be written");
+    let sends = ropewalk(service, Reactor::on(Box::new(recorder)), &calls);
     std::fs::remove_file(path).expect("it is ours");
     sends
 }
 
-fn ropewalk(service: Service, reactor: ropewalk::Result<(Reactor, Rc<Cell<u64>>)>) -> u64 {
-    let (mut reactor, sends) = reactor.expect("the system has sockets");
+fn ropewalk(service: Service, mut reactor: Reactor, calls: &Calls) -> usize {
     let listen = reactor.listen("tcp:0");
     let listener = match service {
         Service::Echo => Mode::Echo.serve(listen),
@@ -70,17 +67,17 @@ fn ropewalk(service: Service, reactor: ropewalk::Result<(Reactor, Rc<Cell<u64>>)
         let _ = remote.post(|reactor| reactor.stop());
     });
     reactor.run().expect("the selector works");
-    sends.get()
+    calls.writes.get()
 }
 
 /// Where sends are of interest, a reactor that counts them.
-fn plain(service: Service) -> ropewalk::Result<(Reactor, Rc<Cell<u64>>)> {
-    if service == Service::Chat {
-        let (network, sends) = Counted::new()?;
-        Ok((Reactor::on(Box::new(network)), sends))
-    } else {
-        Ok((Reactor::new()?, Rc::default()))
-    }
+fn plain(service: Service) -> usize {
+    let calls = Calls::default();
+    let reactor = match service {
+        Service::Chat => calls.reactor(),
+        _ => Reactor::new().expect("the system has sockets"),
+    };
+    ropewalk(service, reactor, &calls)
 }
 
 fn say(line: &str) {

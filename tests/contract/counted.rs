@@ -1,4 +1,5 @@
-//! The machine's network, counting what it is asked for. Owns the counts; changes nothing.
+//! The machine's network, counting what it is asked for, which a reactor does not count. Owns the counts; everything is
+//! passed on.
 
 use std::cell::Cell;
 use std::io::{self, IoSlice};
@@ -9,9 +10,9 @@ use std::time::{Duration, SystemTime};
 
 use ropewalk::network::{
     Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Received,
-    SocketId, Token, Wake,
+    SocketId, Token, Wake, Work, WorkId,
 };
-use ropewalk::{Address, NameError, Reactor, Time};
+use ropewalk::{Address, Arrival, DeferError, NameError, Reactor, Time};
 
 /// How often each was asked for. Clones count together.
 #[derive(Clone, Default)]
@@ -25,11 +26,15 @@ pub(crate) struct Calls {
 impl Calls {
     /// A reactor on real sockets whose calls are counted here.
     pub(crate) fn reactor(&self) -> Reactor {
-        let network = OsNetwork::new().expect("the system has a selector");
-        Reactor::on(Box::new(Counted {
-            network,
+        Reactor::on(Box::new(self.network()))
+    }
+
+    /// The machine's network, with what is asked of it counted here.
+    pub(crate) fn network(&self) -> Counted {
+        Counted {
+            network: OsNetwork::new().expect("the system has a selector"),
             calls: self.clone(),
-        }))
+        }
     }
 
     pub(crate) fn wakes(&self) -> usize {
@@ -37,7 +42,7 @@ impl Calls {
     }
 }
 
-struct Counted {
+pub(crate) struct Counted {
     network: OsNetwork,
     calls: Calls,
 }
@@ -62,6 +67,10 @@ impl Network for Counted {
     fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
         one_more(&self.calls.polls);
         self.network.poll(timeout, batch)
+    }
+
+    fn set_spin(&mut self, time: Duration) {
+        self.network.set_spin(time);
     }
 
     fn now(&mut self) -> Time {
@@ -115,6 +124,19 @@ impl Network for Counted {
         self.network.read(socket, buffer)
     }
 
+    fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
+        self.network.set_time_stamps(socket, on)
+    }
+
+    fn read_stamped(
+        &mut self,
+        socket: SocketId,
+        buffer: &mut [u8],
+    ) -> io::Result<(Received, Arrival)> {
+        one_more(&self.calls.reads);
+        self.network.read_stamped(socket, buffer)
+    }
+
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         one_more(&self.calls.writes);
         self.network.write(socket, pieces)
@@ -146,6 +168,10 @@ impl Network for Counted {
 
     fn cancel_look_up(&mut self, lookup: LookupId) {
         self.network.cancel_look_up(lookup);
+    }
+
+    fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
+        self.network.defer(id, work)
     }
 
     fn service_port(&mut self, service: &str) -> Option<u16> {

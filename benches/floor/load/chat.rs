@@ -4,13 +4,12 @@
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use super::text::Blocks;
-use super::{Load, PATIENCE, Round, connect};
+use super::{Load, Round, connect, wait};
 use crate::machine;
 
 const LINE: usize = 32;
@@ -91,9 +90,8 @@ impl Load for Chat {
         }
         let mut speaking = self.speakers.len();
         while speaking > 0 {
-            let buffer = spare_capacity(&mut self.events);
-            let count = epoll::wait(&self.epoll, buffer, Some(&PATIENCE)).expect("epoll works");
-            assert!(count > 0, "{speaking} speakers are not heard by all");
+            let came = wait(&self.epoll, &mut self.events);
+            assert!(came, "{speaking} speakers are not heard by all");
             let over = machine::now() >= end;
             for event in self.events.drain(..) {
                 let member = &mut self.members[event.data.u64() as usize];

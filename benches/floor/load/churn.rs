@@ -4,12 +4,11 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use super::text::Blocks;
-use super::{Load, PATIENCE, Round, connect_from};
+use super::{Load, Round, connect_from, wait};
 use crate::machine;
 
 /// At one time.
@@ -62,9 +61,8 @@ impl Load for Churn {
         }
         let mut active = CLIENTS;
         while active > 0 {
-            let buffer = spare_capacity(&mut self.events);
-            let count = epoll::wait(&self.epoll, buffer, Some(&PATIENCE)).expect("epoll works");
-            assert!(count > 0, "a server owes {active} clients a reply");
+            let came = wait(&self.epoll, &mut self.events);
+            assert!(came, "a server owes {active} clients a reply");
             let over = machine::now() >= end;
             let mut events = std::mem::take(&mut self.events);
             for event in events.drain(..) {

@@ -4,13 +4,12 @@
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
-use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, Event, EventData, EventFlags};
 use rustix::io::Errno;
 use rustix::net::{self, RecvFlags, SendFlags};
 
 use super::text::Blocks;
-use super::{Load, PATIENCE, Round, connect};
+use super::{Load, Round, connect, wait};
 use crate::machine;
 
 pub(crate) struct Exchange {
@@ -66,9 +65,8 @@ impl Load for Exchange {
             client.send(&self.blocks);
         }
         while active > 0 {
-            let buffer = spare_capacity(&mut self.events);
-            let count = epoll::wait(&self.epoll, buffer, Some(&PATIENCE)).expect("epoll works");
-            assert!(count > 0, "a server owes {active} clients a reply");
+            let came = wait(&self.epoll, &mut self.events);
+            assert!(came, "a server owes {active} clients a reply");
             let over = machine::now() >= end;
             for event in self.events.drain(..) {
                 let client = &mut self.clients[event.data.u64() as usize];
