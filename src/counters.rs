@@ -36,6 +36,8 @@ pub struct Counters {
     pub works_waiting: u64,
     /// Now: empty buffers in the pool, kept for the next connection that has something unsent or unfinished.
     pub buffers_spare: u64,
+    /// Now: boxes kept for the next connection that has something rare: held input, a deadline, a reason to end.
+    pub boxes_spare: u64,
     /// Times the pool had no buffer to give, and one was made.
     pub buffers_made: u64,
     /// Turns of the loop.
@@ -131,6 +133,7 @@ impl Counters {
             calls_waiting,
             works_waiting,
             buffers_spare,
+            boxes_spare,
             buffers_made,
             turns,
             turns_slow,

@@ -3,7 +3,10 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, set_parent_process_death_signal,
+    setrlimit,
+};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The core of the load and that of the servers; the same one if there is no other.
@@ -19,6 +22,17 @@ pub(crate) fn pin(core: usize) {
     let mut set = CpuSet::new();
     set.set(core);
     sched_setaffinity(None, &set).expect("the core is one of ours");
+}
+
+/// Whatever becomes of the parent, this process does not outlive it.
+pub(crate) fn end_with_parent() {
+    set_parent_process_death_signal(Some(Signal::TERM)).expect("Linux knows parents");
+}
+
+/// Asks a child to end.
+pub(crate) fn terminate(child: u32) {
+    let child = i32::try_from(child).ok().and_then(Pid::from_raw);
+    let _ = child.map(|child| kill_process(child, Signal::TERM));
 }
 
 /// As many descriptors as we may have.

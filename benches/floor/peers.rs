@@ -68,6 +68,9 @@ impl Peer {
     /// Ends the server; how many sends it made in its life.
     pub(crate) fn end(mut self) -> u64 {
         drop(self.input.take());
+        if [MEASURED, RECORDED, FORMER].contains(&self.name) {
+            machine::terminate(self.process.id());
+        }
         let sends = told(&mut self.output, "sends ");
         let status = self.process.wait().expect("it is our child");
         assert!(status.success(), "{} ended with {status}", self.name);

@@ -24,7 +24,7 @@ const SAME: [&str; 6] = [
 
 pub(crate) fn heading() {
     println!(
-        "{:>11} {:>11} {:>12} {:>12} {:>6} {:>6} {:>13} {:>11} {:>11}",
+        "{:>11} {:>11} {:>12} {:>12} {:>6} {:>6} {:>13} {:>11} {:>11} {:>11}",
         "connections",
         "descriptors",
         "resident KiB",
@@ -32,6 +32,7 @@ pub(crate) fn heading() {
         "timers",
         "unsent",
         "spare buffers",
+        "spare boxes",
         "accepted",
         "lost"
     );
@@ -40,13 +41,14 @@ pub(crate) fn heading() {
 /// The server as it was when so many had gone since the first look.
 pub(crate) fn line(gone: usize, figures: &Figures) {
     println!(
-        "{gone:>11} {:>11} {:>12} {:>12} {:>6} {:>6} {:>13} {:>11} {:>11}",
+        "{gone:>11} {:>11} {:>12} {:>12} {:>6} {:>6} {:>13} {:>11} {:>11} {:>11}",
         figures.of("descriptors"),
         figures.of("resident") / 1024,
         figures.of("allocated"),
         figures.of("timers"),
         figures.of("connections_unsent"),
         figures.of("buffers_spare"),
+        figures.of("boxes_spare"),
         figures.of("accepted"),
         figures.of("lost"),
     );

@@ -337,6 +337,7 @@ impl Reactor {
             works_waiting: self.works.len() as u64,
             calls_waiting: (self.calls.len() + mailbox.map_or(0, Mailbox::waiting)) as u64,
             buffers_spare: self.pool.len() as u64,
+            boxes_spare: self.rares.len() as u64,
             buffers_made: self.pool.made(),
             posts_refused: mailbox.map_or(0, Mailbox::refused),
             ..self.counters.clone()

@@ -17,6 +17,9 @@ use crate::toy::Toy;
 /// How long something may take before a test is called failed. It is not a measurement.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Turns after which a real world counts as settled: more than what any of these tests has under way takes.
+const SETTLED: usize = 50;
+
 #[derive(Clone)]
 pub(crate) struct World {
     pub(crate) ground: Ground,
@@ -223,10 +226,18 @@ impl World {
         }
     }
 
-    /// Turns until everything that is under way has arrived. On real sockets: a little while.
+    /// Turns until everything that is under way has arrived. On real sockets: a little while, and so many turns that a
+    /// machine which stalls has them too.
     pub(crate) fn settle(&self) {
         match &self.ground {
-            Ground::Real(_) => self.run_for(Duration::from_millis(30)),
+            Ground::Real(_) => {
+                let end = self.now() + Duration::from_millis(30);
+                let mut steps = 0;
+                while self.now() < end || steps < SETTLED {
+                    self.step();
+                    steps += 1;
+                }
+            }
             Ground::Simulated(world) => world.settle(),
         }
     }
