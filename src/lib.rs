@@ -31,6 +31,7 @@
 //!   test one of your own.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
 //! - [`record`] writes down all that a program meets, and does it again: an incident becomes a test.
+//! - [`socket`] has no loop: blocking sockets for scripts and tests, as every tutorial of sockets has them.
 //! - [`network`] is the seam to the operating system, below all of it.
 //!
 //! # The picture
@@ -84,6 +85,7 @@ pub mod network;
 #[cfg(feature = "record")]
 pub mod record;
 pub mod sim;
+pub mod socket;
 pub mod testing;
 
 mod address;

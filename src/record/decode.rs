@@ -318,6 +318,8 @@ impl Input<'_, '_> {
             0 => Some(NameError::Unknown),
             1 => Some(NameError::Busy),
             2 => Some(NameError::Failed(self.text()?)),
+            3 => Some(NameError::NoData),
+            4 => Some(NameError::Temporary),
             _ => None,
         }
     }
