@@ -833,6 +833,7 @@ ALL = {
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,
     "socket_tutorial": tutorial.TUTORIAL,
+    "finger": tutorial.FINGER,
     "recording": recording.RECORDING,
 }
 

@@ -1,6 +1,8 @@
 """Drives the examples that tutorials end with: socket_tutorial, and finger."""
 
+import os
 import socket
+import tempfile
 
 from calling import Target, answers, reset
 from driving import MIB, equal, holds
@@ -89,4 +91,90 @@ def second_connection_fails(world):
     target.close()
 
 
+USERS = b"alice:x:1000:1000:Alice Example,room 7:/home/alice:/bin/sh\nnobody\nbob:x:1001:1001::/home/bob:/bin/sh\n"
+
+
+def fingers(world, *options):
+    """A finger with a table of users of its own: its server, and where the table is."""
+    directory = tempfile.mkdtemp()
+    users = os.path.join(directory, "users")
+    with open(users, "wb") as file:
+        file.write(USERS)
+    server = world.start("finger", "tcp:0", "--users", users, *options, expect=1 + options.count("--set"))
+    return server, users
+
+
+def finger_tells(world):
+    """finger answers a name with what is known of it, then FIN, however the question is written."""
+    server, users = fingers(world)
+    alice = b"Login: alice  Name: Alice Example\r\n"
+    for question, answer in [
+            (b"alice\r\n", alice), (b"alice\n", alice), (b"/W alice\r\n", alice), (b"alice\r\nbob\r\n", alice),
+            (b"bob\r\n", b"Login: bob  Name: \r\n"), (b"nobody\r\n", b"nobody: no such user\r\n"),
+            (b"\x1b[2Jx\r\n", b"[2Jx: no such user\r\n"), (b"\r\n", b"Nobody says anything.\r\n"),
+            (b"alice@127.0.0.1\r\n", b"Finger forwarding service denied.\r\n")]:
+        world.connect(server.address).send(question).ends(answer)
+    world.connect(server.address).send(b"alice\r\n").finish().ends(alice)
+    world.connect(server.address).send(b"alice").finish().ends(alice)
+    world.connect(server.address).finish().ends()
+    world.connect(server.address).send(b"x" * 600).ends()
+    host, port = server.address.split(":")
+    code, out, _ = world.command("nc", "-N", host, port, data=b"alice\r\n")
+    equal((code, out), (0, alice), "exit code and output of nc")
+    with open(users, "ab") as file:
+        file.write(b"carol:x:1002:1002:Carol:/:/bin/sh\n")
+    world.connect(server.address).send(b"carol\r\n").ends(b"Login: carol  Name: Carol\r\n")
+    os.remove(users)
+    world.connect(server.address).send(b"carol\r\n").ends(b"carol: no such user\r\n")
+    server.terminate()
+
+
+def finger_is_told(world):
+    """what somebody sets on the second port is told on the first one, until he takes it back."""
+    server, _ = fingers(world, "--set", "tcp:0")
+    asking, setting = server.addresses
+    for name, doing in [(b"bob", b"building"), (b"alice", b"down\tthe hole"), (b"dave", b"not in the table")]:
+        world.connect(setting).send(name + b"\r\n" + doing + b"\r\n").ends(b"Done.\r\n")
+    world.connect(asking).send(b"alice\r\n").ends(b"Login: alice  Name: Alice Example\r\nalice: downthe hole\r\n")
+    world.connect(asking).send(b"\r\n").ends(b"alice: downthe hole\r\nbob: building\r\ndave: not in the table\r\n")
+    world.connect(setting).send(b"bob\r\n\r\n").ends(b"Done.\r\n")
+    world.connect(asking).send(b"bob\r\n").ends(b"Login: bob  Name: \r\n")
+    half = world.connect(setting).send(b"alice\r\n").finish()
+    half.ends()
+    server.terminate()
+
+
+def finger_many(world):
+    """300 who ask at once are all answered, and who goes away without an answer holds nobody up."""
+    server, _ = fingers(world)
+    for _ in range(20):
+        world.connect(server.address).send(b"alice\r\n").breaks()
+    asking = [world.connect(server.address, f"client {n}") for n in range(300)]
+    for client in asking:
+        client.send(b"bob\r\n")
+    for client in asking:
+        client.ends(b"Login: bob  Name: \r\n")
+    server.terminate()
+
+
+def finger_arguments(world):
+    """finger refuses bad arguments with exit code 2 and one line, a taken port with 1; without --users it is /etc/passwd."""
+    for arguments in (["--set"], ["--users"], ["--set", "nonsense"], ["tcp:"], ["--wrong"]):
+        code, _, err = world.command(world.program("finger"), *arguments)
+        equal((code, err.count("\n")), (2, 1), f"exit code and lines on stderr of {arguments}")
+    code, out, _ = world.command(world.program("finger"), "--help")
+    holds(code == 0 and out.startswith(b"Usage: finger "), "no usage")
+    server = world.start("finger", "tcp:0")
+    code, _, err = world.command(world.program("finger"), f"tcp:{server.address.split(':')[1]}")
+    equal((code, err.count("\n")), (1, 1), "exit code and lines on stderr where the port is taken")
+    with open("/etc/passwd", encoding="utf-8") as table:
+        name = table.readline().split(":")[0]
+    world.connect(server.address).send(name).send("\r\n")
+    client = world.clients[-1]
+    holds(client.line().startswith(f"Login: {name}  Name: "), "an answer")
+    client.ends()
+    server.terminate()
+
+
 TUTORIAL = [asks_twice, in_small_pieces, tells_failures_apart, second_connection_fails]
+FINGER = [finger_tells, finger_is_told, finger_many, finger_arguments]

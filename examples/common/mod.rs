@@ -94,7 +94,10 @@ pub(crate) fn seconds(text: Option<String>) -> Result<Duration, String> {
 }
 
 /// All of them are understood, or nothing is done: a server must not come up by half.
-fn endpoints(arguments: &[String], default: &str) -> Result<Vec<ServerEndpoint>, ExitCode> {
+pub(crate) fn endpoints(
+    arguments: &[String],
+    default: &str,
+) -> Result<Vec<ServerEndpoint>, ExitCode> {
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(refuse(format_args!(
             "expected endpoints such as {default}, or --help, in place of {option:?}"
