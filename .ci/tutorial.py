@@ -1,6 +1,5 @@
 """Drives the examples that tutorials end with: socket_tutorial, and finger."""
 
-import os
 import socket
 import tempfile
 
@@ -95,18 +94,19 @@ USERS = b"alice:x:1000:1000:Alice Example,room 7:/home/alice:/bin/sh\nnobody\nbo
 
 
 def fingers(world, *options):
-    """A finger with a table of users of its own: its server, and where the table is."""
-    directory = tempfile.mkdtemp()
-    users = os.path.join(directory, "users")
-    with open(users, "wb") as file:
-        file.write(USERS)
-    server = world.start("finger", "tcp:0", "--users", users, *options, expect=1 + options.count("--set"))
-    return server, users
+    """A finger with a table of users of its own."""
+    users = tempfile.NamedTemporaryFile()
+    users.write(USERS)
+    users.flush()
+    server = world.start("finger", "tcp:0", "--users", users.name, *options, expect=1 + options.count("--set"))
+    # The file is there for as long as the server is.
+    server.users = users
+    return server
 
 
 def finger_tells(world):
     """finger answers a name with what is known of it, then FIN, however the question is written."""
-    server, users = fingers(world)
+    server = fingers(world)
     alice = b"Login: alice  Name: Alice Example\r\n"
     for question, answer in [
             (b"alice\r\n", alice), (b"alice\n", alice), (b"/W alice\r\n", alice), (b"alice\r\nbob\r\n", alice),
@@ -121,17 +121,18 @@ def finger_tells(world):
     host, port = server.address.split(":")
     code, out, _ = world.command("nc", "-N", host, port, data=b"alice\r\n")
     equal((code, out), (0, alice), "exit code and output of nc")
-    with open(users, "ab") as file:
-        file.write(b"carol:x:1002:1002:Carol:/:/bin/sh\n")
+    server.users.write(b"carol:x:1002:1002:Carol:/:/bin/sh\n")
+    server.users.flush()
     world.connect(server.address).send(b"carol\r\n").ends(b"Login: carol  Name: Carol\r\n")
-    os.remove(users)
+    server.terminate()
+    server = world.start("finger", "tcp:0", "--users", "no/such/file")
     world.connect(server.address).send(b"carol\r\n").ends(b"carol: no such user\r\n")
     server.terminate()
 
 
 def finger_is_told(world):
     """what somebody sets on the second port is told on the first one, until he takes it back."""
-    server, _ = fingers(world, "--set", "tcp:0")
+    server = fingers(world, "--set", "tcp:0")
     asking, setting = server.addresses
     for name, doing in [(b"bob", b"building"), (b"alice", b"down\tthe hole"), (b"dave", b"not in the table")]:
         world.connect(setting).send(name + b"\r\n" + doing + b"\r\n").ends(b"Done.\r\n")
@@ -146,7 +147,7 @@ def finger_is_told(world):
 
 def finger_many(world):
     """300 who ask at once are all answered, and who goes away without an answer holds nobody up."""
-    server, _ = fingers(world)
+    server = fingers(world)
     for _ in range(20):
         world.connect(server.address).send(b"alice\r\n").breaks()
     asking = [world.connect(server.address, f"client {n}") for n in range(300)]
