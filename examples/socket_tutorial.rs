@@ -38,6 +38,7 @@ struct Question {
 /// Why nothing came of it: the network's errors have kinds, which become exit codes, and our own output may fail as well.
 enum Failure {
     Socket(socket::Error),
+    Service,
     Stdout(io::Error),
 }
 
@@ -86,7 +87,7 @@ fn fetch_by_file(question: &Question) -> Result<(), Failure> {
 fn connect(question: &Question) -> Result<Socket, Failure> {
     let port = match question.port.parse() {
         Ok(port) => port,
-        Err(_) => socket::getservbyname(&question.port, "tcp")?,
+        Err(_) => socket::getservbyname(&question.port, "tcp").map_err(|_| Failure::Service)?,
     };
     let address = (question.host.as_str(), port);
     Ok(socket::create_connection(address, question.timeout)?)
@@ -98,8 +99,6 @@ fn code_of(error: &socket::Error) -> u8 {
         socket::Error::Gaierror(_) => 3,
         socket::Error::Timeout => 5,
         socket::Error::Os(OsError { kind, .. }) => match kind {
-            // No such service.
-            ErrorKind::NotFound => 3,
             ErrorKind::ConnectionRefused => 4,
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => 6,
             _ => 1,
@@ -144,12 +143,13 @@ fn main() -> ExitCode {
         },
         Err(code) => return code,
     };
+    let Question { host, port, .. } = &question;
     match fetch_by_recv(&question).and_then(|()| fetch_by_file(&question)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Socket(error)) => {
-            let Question { host, port, .. } = &question;
             common::fail(code_of(&error), format_args!("{host} {port}: {error}"))
         }
+        Err(Failure::Service) => common::fail(3, format_args!("{port}: no such service")),
         Err(Failure::Stdout(error)) => common::fail(1, format_args!("stdout: {error}")),
     }
 }

@@ -59,7 +59,7 @@ impl Server {
         Ok(self.listener.local_addr()?)
     }
 
-    /// How long [`accept`](Self::accept) may wait; see [`Socket::settimeout`].
+    /// How long [`accept`](Self::accept) may wait; see [`Socket::settimeout`]. It is up to the system to heed it, as Linux does.
     ///
     /// # Errors
     /// What the system says.
