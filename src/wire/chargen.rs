@@ -109,9 +109,9 @@ mod tests {
     fn lines_begin_one_character_later_each() {
         let lines: Vec<&[u8]> = PATTERN.split(|&byte| byte == b'\n').collect();
         assert_eq!(lines.len(), PRINTABLE + 1);
-        assert!(lines[0].starts_with(b" !\"#$") && lines[0].ends_with(b"EFG\r"));
-        assert!(lines[1].starts_with(b"!\"#$%") && lines[1].ends_with(b"FGH\r"));
-        assert!(lines[94].starts_with(b"~ !\"#") && lines[94].ends_with(b"DEF\r"));
+        assert!(lines[0].starts_with(b" !\"#$") && lines[0].ends_with(b"efg\r"));
+        assert!(lines[1].starts_with(b"!\"#$%") && lines[1].ends_with(b"fgh\r"));
+        assert!(lines[94].starts_with(b"~ !\"#") && lines[94].ends_with(b"def\r"));
     }
 
     #[test]
