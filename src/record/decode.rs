@@ -353,3 +353,33 @@ impl Input<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::encode::Encoder;
+
+    #[test]
+    fn errors_of_names_come_back_as_they_were_written() {
+        for error in [
+            NameError::Unknown,
+            NameError::NoData,
+            NameError::Temporary,
+            NameError::Busy,
+            NameError::Failed("the server failed".to_owned()),
+        ] {
+            let answer = Answer::NameRefused(error.clone());
+            let mut encoder = Encoder::default();
+            encoder.event(&Event {
+                call: Call::Now,
+                answer,
+            });
+            let event = Decoder::default().event(&mut encoder.out.as_slice());
+            let told = event.map(|event| event.answer);
+            assert!(
+                matches!(&told, Some(Answer::NameRefused(back)) if *back == error),
+                "{error}"
+            );
+        }
+    }
+}
