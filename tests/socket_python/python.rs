@@ -17,12 +17,13 @@ def shown(value):
     return str(value)
 
 LOOKUPS = {socket.EAI_NONAME: "unknown", socket.EAI_NODATA: "no data", socket.EAI_AGAIN: "temporary"}
-REVERSE = {1: "unknown", 2: "temporary", 4: "no data"}
+# Of an address without a name the C library's newer function tells no more than that there is none.
+REVERSE = {2: "temporary"}
 
 def told(error):
     name = type(error).__name__
     if isinstance(error, socket.gaierror): return f"{name} {LOOKUPS.get(error.errno, 'failed')}"
-    if isinstance(error, socket.herror): return f"{name} {REVERSE.get(error.errno, 'failed')}"
+    if isinstance(error, socket.herror): return f"{name} {REVERSE.get(error.errno, 'unknown')}"
     if isinstance(error, TimeoutError): return name
     return f"{name} {shown(error.errno)}"
 
