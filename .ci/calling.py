@@ -13,18 +13,23 @@ class Target:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=200)
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         self.act = act
-        threading.Thread(target=self.serve, daemon=True).start()
+        self.closing = False
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
 
     def serve(self):
         while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
+            connection, _ = self.listener.accept()
+            if self.closing:
+                return connection.close()
             connection.settimeout(PATIENCE)
             threading.Thread(target=self.act, args=(connection,), daemon=True).start()
 
     def close(self):
+        """Closes the listener once nobody waits at it: the next one may get its descriptor, and then the wrong thread would accept."""
+        self.closing = True
+        socket.create_connection(self.listener.getsockname(), PATIENCE).close()
+        self.thread.join()
         self.listener.close()
 
 

@@ -18,6 +18,7 @@ import time
 import calling
 import recording
 import syscalls
+import tutorial
 from driving import MIB, PATIENCE, UNHURRIED, Checks, endpoint_of, equal, holds
 
 SERVERS = ("echo", "line_echo", "chat")
@@ -831,6 +832,8 @@ ALL = {
     "bench_server": [bench_echo, bench_lines, bench_chat],
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,
+    "socket_tutorial": tutorial.TUTORIAL,
+    "finger": tutorial.FINGER,
     "recording": recording.RECORDING,
 }
 

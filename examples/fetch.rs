@@ -131,13 +131,7 @@ fn options(arguments: Vec<String>) -> Result<Options, String> {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--lines" => lines = true,
-            "--timeout" => {
-                let seconds = arguments.next().and_then(|text| text.parse().ok());
-                timeout = seconds
-                    .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-                    .filter(|timeout| !timeout.is_zero())
-                    .ok_or("expected a number of seconds after --timeout")?;
-            }
+            "--timeout" => timeout = common::seconds(arguments.next())?,
             option if option.starts_with("--") => {
                 return Err(format!(
                     "expected --lines or --timeout in place of {option:?}"

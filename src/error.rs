@@ -380,8 +380,12 @@ impl std::error::Error for ConnectError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameError {
-    /// There is no such name, or it has no address.
+    /// There is no such name.
     Unknown,
+    /// The name is known, and has no address.
+    NoData,
+    /// The resolver can't tell now; later it may.
+    Temporary,
     /// The resolver failed: what it said.
     Failed(String),
     /// Too many lookups wait already.
@@ -392,6 +396,8 @@ impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown => f.write_str("name not known"),
+            Self::NoData => f.write_str("no address for this name"),
+            Self::Temporary => f.write_str("the resolver can't tell now"),
             Self::Failed(what) => f.write_str(what),
             Self::Busy => f.write_str("too many lookups under way"),
         }

@@ -27,10 +27,13 @@
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
+//! - [`guide::finger`] is the tutorial; [`guide::coming_from`] says what is called what in Twisted, asyncio, gevent and tokio.
 //! - [`guide::recipes`] has the small things every protocol needs, each as a whole program; [`guide::own_protocol`] tells how to
 //!   test one of your own.
 //! - [`testing`] runs one protocol without a network; [`sim`] runs whole servers and their clients in a simulated one.
 //! - [`record`] writes down all that a program meets, and does it again: an incident becomes a test.
+//! - [`socket`] has no loop: blocking sockets for scripts and tests, as every tutorial of sockets has them.
+//! - [`wire`] has the standard small services, echo to quote of the day.
 //! - [`network`] is the seam to the operating system, below all of it.
 //!
 //! # The picture
@@ -84,7 +87,9 @@ pub mod network;
 #[cfg(feature = "record")]
 pub mod record;
 pub mod sim;
+pub mod socket;
 pub mod testing;
+pub mod wire;
 
 mod address;
 mod arena;

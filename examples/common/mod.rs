@@ -7,6 +7,7 @@ mod recording;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use ropewalk::{Error, Listen, Listener, Reactor, Report, ServerEndpoint};
 
@@ -83,8 +84,20 @@ pub(crate) fn arguments(help: &str) -> Result<Vec<String>, ExitCode> {
     Ok(arguments)
 }
 
+/// What stands behind --timeout.
+pub(crate) fn seconds(text: Option<String>) -> Result<Duration, String> {
+    let seconds = text.and_then(|text| text.parse().ok());
+    seconds
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .filter(|timeout| !timeout.is_zero())
+        .ok_or("expected a number of seconds after --timeout".to_owned())
+}
+
 /// All of them are understood, or nothing is done: a server must not come up by half.
-fn endpoints(arguments: &[String], default: &str) -> Result<Vec<ServerEndpoint>, ExitCode> {
+pub(crate) fn endpoints(
+    arguments: &[String],
+    default: &str,
+) -> Result<Vec<ServerEndpoint>, ExitCode> {
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(refuse(format_args!(
             "expected endpoints such as {default}, or --help, in place of {option:?}"

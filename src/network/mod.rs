@@ -16,6 +16,8 @@ mod names;
 mod os;
 mod pool;
 mod random;
+pub(crate) mod resolver;
+pub(crate) mod services;
 #[cfg(unix)]
 mod signals;
 #[cfg(not(unix))]

@@ -1,12 +1,11 @@
-//! Names to addresses and services to ports, as the system's own tables and resolver have them. Owns how many lookups there
-//! may be, and what the resolver's words mean; caches nothing and opens no socket of its own.
+//! Names to addresses, off the loop. Owns how many lookups there may be; what is asked is the resolver's, and nothing is cached.
 
-use std::io;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr};
 use std::panic;
 use std::sync::Arc;
 
 use super::pool::{NotTaken, Plan, Pool};
+use super::resolver::{self, Family};
 use super::{LookupId, Wake};
 use crate::error::NameError;
 
@@ -68,53 +67,8 @@ fn resolve_surely((resolve, host): (Resolve, String)) -> Result<Vec<IpAddr>, Nam
 
 /// Asks the system's resolver, which blocks. Addresses come in its order, each once.
 pub(super) fn resolve(host: &str) -> Result<Vec<IpAddr>, NameError> {
-    let found = (host, 0)
-        .to_socket_addrs()
-        .map_err(|error| name_error(&error))?;
-    let mut addresses = Vec::new();
-    for address in found {
-        if !addresses.contains(&address.ip()) {
-            addresses.push(address.ip());
-        }
-    }
-    if addresses.is_empty() {
-        return Err(NameError::Unknown);
-    }
-    Ok(addresses)
-}
-
-/// The standard library passes the resolver's verdict on as text only, so the words of the C libraries decide.
-fn name_error(error: &io::Error) -> NameError {
-    const UNKNOWN: [&str; 4] = [
-        "not known",
-        "No address",
-        "does not resolve",
-        "no usable address",
-    ];
-    let text = error.to_string();
-    if UNKNOWN.iter().any(|words| text.contains(words)) {
-        NameError::Unknown
-    } else {
-        NameError::Failed(text)
-    }
-}
-
-/// The TCP port of a service, from the system's table; it is read anew, for it is asked for rarely.
-pub(super) fn service_port(service: &str) -> Option<u16> {
-    let table = std::fs::read("/etc/services").ok()?;
-    find_service(&String::from_utf8_lossy(&table), service)
-}
-
-/// Lines are `name port/protocol alias... # comment`.
-fn find_service(table: &str, service: &str) -> Option<u16> {
-    table.lines().find_map(|line| {
-        let line = line.split_once('#').map_or(line, |(entry, _comment)| entry);
-        let mut words = line.split_whitespace();
-        let name = words.next()?;
-        let port = words.next()?.strip_suffix("/tcp")?;
-        let named = name == service || words.any(|alias| alias == service);
-        if named { port.parse().ok() } else { None }
-    })
+    let found = resolver::addresses(host, None, Family::Any)?;
+    Ok(found.iter().map(SocketAddr::ip).collect())
 }
 
 #[cfg(test)]
@@ -223,39 +177,5 @@ mod tests {
         drop(names);
         // The last thread drops the waker, and with it the other end of this channel.
         assert!(told.recv().is_err());
-    }
-
-    #[test]
-    fn resolver_texts_become_kinds() {
-        for unknown in [
-            "Name or service not known",
-            "No address associated with hostname",
-        ] {
-            let text = format!("failed to lookup address information: {unknown}");
-            assert_eq!(name_error(&io::Error::other(text)), NameError::Unknown);
-        }
-        let text = "failed to lookup address information: Temporary failure in name resolution";
-        assert_eq!(
-            name_error(&io::Error::other(text)),
-            NameError::Failed(text.to_owned())
-        );
-    }
-
-    #[test]
-    fn services_have_aliases_comments_and_other_protocols() {
-        let table = "# well known\n\
-                     domain\t\t53/udp\n\
-                     domain\t\t53/tcp\n\
-                     http 80/tcp www web # the web, not gopher\n\
-                     \n\
-                     broken\n\
-                     far 70000/tcp\n\
-                     syslog 514/udp\n";
-        assert_eq!(find_service(table, "domain"), Some(53));
-        assert_eq!(find_service(table, "http"), Some(80));
-        assert_eq!(find_service(table, "web"), Some(80));
-        for absent in ["gopher", "broken", "far", "syslog", "", "#"] {
-            assert_eq!(find_service(table, absent), None, "{absent}");
-        }
     }
 }

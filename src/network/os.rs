@@ -17,6 +17,7 @@ use super::alarm::Alarm;
 use super::clock::{self, Clock};
 use super::names::{self, Names};
 use super::random::SplitMix;
+use super::services;
 use super::signals::Signals;
 use super::sockets::{self, Socket, retry_interrupted};
 use super::stamps::Stamps;
@@ -289,7 +290,7 @@ impl Network for OsNetwork {
     }
 
     fn service_port(&mut self, service: &str) -> Option<u16> {
-        names::service_port(service)
+        services::port_of(service, Some("tcp"))
     }
 
     fn watch_signals(&mut self) -> io::Result<()> {

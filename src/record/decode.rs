@@ -318,6 +318,8 @@ impl Input<'_, '_> {
             0 => Some(NameError::Unknown),
             1 => Some(NameError::Busy),
             2 => Some(NameError::Failed(self.text()?)),
+            3 => Some(NameError::NoData),
+            4 => Some(NameError::Temporary),
             _ => None,
         }
     }
@@ -348,6 +350,36 @@ impl Input<'_, '_> {
             SystemTime::UNIX_EPOCH.checked_sub(span)
         } else {
             SystemTime::UNIX_EPOCH.checked_add(span)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::encode::Encoder;
+
+    #[test]
+    fn errors_of_names_come_back_as_they_were_written() {
+        for error in [
+            NameError::Unknown,
+            NameError::NoData,
+            NameError::Temporary,
+            NameError::Busy,
+            NameError::Failed("the server failed".to_owned()),
+        ] {
+            let answer = Answer::NameRefused(error.clone());
+            let mut encoder = Encoder::default();
+            encoder.event(&Event {
+                call: Call::Now,
+                answer,
+            });
+            let event = Decoder::default().event(&mut encoder.out.as_slice());
+            let told = event.map(|event| event.answer);
+            assert!(
+                matches!(&told, Some(Answer::NameRefused(back)) if *back == error),
+                "{error}"
+            );
         }
     }
 }

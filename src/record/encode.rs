@@ -355,6 +355,8 @@ impl Encoder {
                 self.out.push(2);
                 self.text(what);
             }
+            NameError::NoData => self.out.push(3),
+            NameError::Temporary => self.out.push(4),
         }
     }
 

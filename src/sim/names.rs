@@ -52,6 +52,7 @@ pub(super) fn service_port(service: &str) -> Option<u16> {
         "echo" => 7,
         "discard" => 9,
         "daytime" => 13,
+        "qotd" => 17,
         "chargen" => 19,
         "ftp" => 21,
         "ssh" => 22,

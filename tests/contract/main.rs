@@ -58,6 +58,7 @@ mod replacing;
 mod replacing_in_groups;
 mod replying;
 mod requesting;
+mod small_services;
 mod stopping;
 mod timers;
 mod unanswered;
