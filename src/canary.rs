@@ -61,6 +61,10 @@ bugs! {
     WritableOverlooked,
     /// A write that ends within a later piece begins that piece anew.
     PieceRepeated,
+    /// What a write has left of a queued piece is dropped.
+    PieceCut,
+    /// What a write has left of a reply that was offered at once is dropped.
+    RestUnqueued,
     /// A buffer is given back as it is, and the next connection sends what is in it.
     BufferDirty,
     /// What is received behind a full share of a turn is left to an edge that does not come.
@@ -97,6 +101,10 @@ bugs! {
     PanicUntold,
     /// The unfinished end of what was received is not kept.
     RestLost,
+    /// A line that was received in two parts is not told.
+    FrameAtBorderLost,
+    /// A last line without an end is not told.
+    LastLineLost,
     /// Of a delimiter that was received in two parts the first stays in the line.
     SplitDelimiter,
 }

@@ -1,7 +1,9 @@
 //! What a simulated world sees inside a reactor, and where it has it take a rare path. Owns the list of these paths; a
 //! reactor on real sockets has no inspector, and asks nobody.
 
-use crate::network::Time;
+use std::ops::Range;
+
+use crate::network::{SocketId, Time};
 use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 
@@ -69,4 +71,18 @@ pub(crate) trait Inspector {
 
     /// A timer that was set to `due` fires now.
     fn timer_fires(&self, due: Time, now: Time);
+
+    /// A protocol has asked for its input to be cut in another way from the next byte on: `raw` bytes as they come before
+    /// anything else.
+    fn cuts_anew(&self, id: ConnectionId, raw: u64);
+
+    /// Bytes came out of a stack of so many layers, for the protocol on the socket.
+    fn rises(&self, socket: SocketId, height: usize, data: &[u8]);
+
+    /// Bytes to be sent on a socket, in their order and their envelopes: they are queued behind all others, or offered to the
+    /// system now.
+    fn writes(&self, socket: SocketId, data: &[u8]);
+
+    /// A frame takes the place of a queued one: where that lies in what is unsent.
+    fn replaces(&self, socket: SocketId, place: Range<usize>, frame: &[u8]);
 }

@@ -17,6 +17,7 @@
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::mem;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -124,6 +125,18 @@ impl Outbound {
         self.place_of(latest).is_some()
     }
 
+    /// Where the frame that would be replaced lies in what is unsent.
+    pub(crate) fn span_of_latest(&self, latest: &Latest) -> Option<Range<usize>> {
+        let index = (self.place_of(latest)? - self.first) as usize;
+        let before = self
+            .queue
+            .iter()
+            .take(index)
+            .map(|piece| piece.bytes().len());
+        let start = before.sum::<usize>() - self.head;
+        Some(start..start + self.queue[index].bytes().len())
+    }
+
     /// What comes from now on replaces nothing of what there is.
     pub(crate) fn pin_latest(&mut self) {
         self.latest = None;
@@ -196,8 +209,11 @@ impl Outbound {
         self.head += sent;
         while let Some(first) = self.queue.front() {
             let size = first.bytes().len();
-            if self.head < size {
+            if self.head < size && !(canary!(PieceCut) && self.head > 0) {
                 return;
+            }
+            if canary!(PieceCut) {
+                self.head = self.head.max(size);
             }
             self.head -= size;
             if canary!(PieceRepeated) {

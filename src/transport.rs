@@ -192,6 +192,7 @@ impl<'a> Transport<'a> {
     pub fn set_framing(&mut self, framing: impl Framing) {
         self.settle();
         self.change();
+        self.reactor.note_cutting(self.id, 0);
         self.reactor.set_framing(self.id, FramingKind::of(framing));
     }
 
@@ -199,12 +200,14 @@ impl<'a> Transport<'a> {
     /// [`set_framing`](Self::set_framing).
     pub fn set_raw(&mut self) {
         self.change();
+        self.reactor.note_cutting(self.id, 0);
         self.reactor.set_cutting(self.id, Cutting::Raw, 0);
     }
 
     /// Delivers the next `count` bytes as they come, and frames after that.
     pub fn expect_raw(&mut self, count: u64) {
         self.change();
+        self.reactor.note_cutting(self.id, count);
         self.reactor.set_cutting(
             self.id,
             if count == 0 {
@@ -314,9 +317,18 @@ impl Transport<'_> {
         self.reactor
     }
 
-    /// Whether some of what the callback was given was given back.
-    pub(crate) fn has_unread(&self) -> bool {
-        self.unread > 0
+    /// How much of the `given` raw bytes is given back as it stands.
+    pub(crate) fn unread_raw(&self, given: usize) -> usize {
+        self.unread.min(given)
+    }
+
+    /// How much of a frame of `given` bytes is given back as it stands: nothing if it would only come again as it was, for
+    /// ever.
+    pub(crate) fn unread_frame(&self, given: usize) -> usize {
+        match self.unread_raw(given) {
+            back if back > 0 && (self.changed || self.reactor.mode(self.id).is_none()) => back,
+            _ => 0,
+        }
     }
 
     fn change(&mut self) {
@@ -346,15 +358,16 @@ impl Transport<'_> {
 
     /// How much of the `given` raw bytes was given back.
     pub(crate) fn take_unread(&mut self, given: usize) -> usize {
-        std::mem::take(&mut self.unread).min(given)
+        let back = self.unread_raw(given);
+        self.unread = 0;
+        back
     }
 
-    /// How much of a frame of `given` bytes was given back: nothing if it would only come again as it was, for ever.
+    /// How much of a frame of `given` bytes was given back.
     pub(crate) fn take_unread_frame(&mut self, given: usize) -> usize {
-        match self.take_unread(given) {
-            back if back > 0 && (self.changed || self.reactor.mode(self.id).is_none()) => back,
-            _ => 0,
-        }
+        let back = self.unread_frame(given);
+        self.unread = 0;
+        back
     }
 
     pub(crate) fn count_raw(&mut self, size: usize) {

@@ -183,6 +183,11 @@ impl Lines {
         (data.len() - rest.len(), stop)
     }
 
+    /// How many bytes the first line takes, its delimiter included, however long it is.
+    pub(crate) fn first_size(&self, data: &[u8]) -> Option<usize> {
+        self.first(data, 0).map(|(_, size)| size)
+    }
+
     /// Moves bytes from `chunk` to `held`, which holds the beginning of a line, until the line is whole; returns how
     /// many. Then [`next`](Framing::next) says what `held` is: the line alone, its beginning still, or too long.
     ///

@@ -183,13 +183,16 @@ impl Reactor {
         }
     }
 
-    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many are done with.
-    pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> usize {
+    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many are done with; `None`
+    /// if they were not offered.
+    pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> Option<usize> {
         let connection = self.connections.get(id);
         let socket = connection
             .filter(|connection| connection.sends_at_once())
             .and_then(|connection| connection.socket());
-        socket.map_or(0, |socket| self.write_at_once(id, socket, data))
+        let socket = socket?;
+        self.note_written(id, data);
+        Some(self.write_at_once(id, socket, data))
     }
 
     #[inline]
@@ -239,14 +242,16 @@ impl Reactor {
 
     fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
         let socket = socket.filter(|_| !self.crossed);
+        self.note_written(id, data);
         let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
-        if taken < data.len() {
+        if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
             self.output(id).push(&data[taken..]);
         }
     }
 
     fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
         let socket = socket.filter(|_| !self.crossed);
+        self.note_written(id, &buffer);
         let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
         self.keep_output(id, buffer, taken);
     }
@@ -255,8 +260,14 @@ impl Reactor {
     pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
         match written {
             Written::Nothing => {}
-            Written::Part(part) => self.output(id).push(&chunk[part]),
-            Written::Buffer(buffer) => self.keep_output(id, buffer, 0),
+            Written::Part(part) => {
+                self.note_written(id, &chunk[part.clone()]);
+                self.output(id).push(&chunk[part]);
+            }
+            Written::Buffer(buffer) => {
+                self.note_written(id, &buffer);
+                self.keep_output(id, buffer, 0);
+            }
         }
     }
 

@@ -2,14 +2,38 @@
 //! are those of every day; decides nothing.
 
 use std::collections::BTreeMap;
+use std::io::IoSlice;
+use std::rc::Rc;
 
-use crate::connection::{NONE, Phase, Pressure, Writing};
+use bytes::Bytes;
+
+use crate::connection::{Cutting, NONE, Phase, Pressure, Reading, Writing};
+use crate::framing::FramingKind;
 use crate::inspector::{Inspector, RarePath};
+use crate::latest::Latest;
 use crate::network::{SocketId, Time, Token};
 use crate::protocol::Protocol;
 use crate::table::{ConnectionId, Owner};
 
 use super::Reactor;
+
+/// How a connection's protocol hears what is received.
+pub(crate) struct Hearing {
+    /// It is to hear nothing for now.
+    pub(crate) paused: bool,
+    /// It is a pipe, whose input goes elsewhere.
+    pub(crate) piped: bool,
+    /// How many layers there are between it and the wire.
+    pub(crate) layers: usize,
+    /// It hears messages, as the uppermost layer says.
+    pub(crate) messages: bool,
+    pub(crate) cutting: Cutting,
+    pub(crate) framing: Option<Rc<FramingKind>>,
+    /// How much may be held back for a frame that is not whole.
+    pub(crate) most: usize,
+    /// The peer has ended.
+    pub(crate) ended: bool,
+}
 
 impl Reactor {
     /// Before anything is listened on or connected to.
@@ -48,32 +72,40 @@ impl Reactor {
         self.connections.get(id)?.socket()
     }
 
-    /// Whether a protocol is to hear nothing for now.
-    pub(crate) fn is_paused(&self, id: ConnectionId) -> bool {
+    pub(crate) fn hearing_of(&self, id: ConnectionId) -> Option<Hearing> {
+        let connection = self.connections.get(id)?;
+        let rare = connection.rare.as_ref();
+        Some(Hearing {
+            paused: !connection.pauses.is_empty(),
+            piped: rare.is_some_and(|rare| rare.partner.is_some()),
+            layers: rare.map_or(0, |rare| rare.layers.len()),
+            messages: self.sends_messages(id),
+            cutting: connection.cutting,
+            framing: self.framings.at(connection.framing),
+            most: self.limits(id).held,
+            ended: connection.reading != Reading::Open,
+        })
+    }
+
+    /// A copy of what is queued for a socket, none of it being on loan.
+    pub(crate) fn queued_bytes(&self, id: ConnectionId) -> Vec<u8> {
         let connection = self.connections.get(id);
-        connection.is_some_and(|connection| !connection.pauses.is_empty())
+        let unsent = connection.and_then(|connection| self.outs.get(connection.out));
+        let Some(unsent) = unsent else {
+            return Vec::new();
+        };
+        let mut pieces = vec![IoSlice::new(&[]); unsent.queue.count()];
+        unsent.queue.pieces(&mut pieces);
+        pieces
+            .iter()
+            .flat_map(|piece| piece.iter().copied())
+            .collect()
     }
 
     /// How much waits unsent for a connection, and its water marks: the low one, the high one.
     pub(crate) fn pressure_on(&self, id: ConnectionId) -> (usize, usize, usize) {
         let limits = self.limits(id);
         (self.sent_bytes(id), limits.low_water, limits.high_water)
-    }
-
-    /// Whether a protocol hears frames.
-    pub(crate) fn is_framed(&self, id: ConnectionId) -> bool {
-        self.framing_of(id).is_some()
-    }
-
-    /// Whether a protocol hears something else than what is read from its socket.
-    pub(crate) fn is_transformed(&self, id: ConnectionId) -> bool {
-        self.connections.get(id).is_none_or(|connection| {
-            let piped = connection
-                .rare
-                .as_ref()
-                .is_some_and(|rare| rare.partner.is_some());
-            piped || connection.has_layers()
-        })
     }
 
     /// The connection of a token, if it would be read when it is ready.
@@ -140,6 +172,48 @@ impl Reactor {
                     _ => unsent > limits.high_water,
                 }
             })
+    }
+
+    #[inline]
+    pub(crate) fn note_cutting(&self, id: ConnectionId, raw: u64) {
+        if let Some(inspector) = &self.inspector {
+            inspector.cuts_anew(id, raw);
+        }
+    }
+
+    #[inline]
+    pub(super) fn note_risen(&self, id: ConnectionId, height: usize, data: &[u8]) {
+        if let Some(inspector) = &self.inspector
+            && let Some(socket) = self.socket_of(id)
+        {
+            inspector.rises(socket, height, data);
+        }
+    }
+
+    /// Bytes that are being queued behind all others, or offered to the system.
+    #[inline]
+    pub(crate) fn note_written(&self, id: ConnectionId, data: &[u8]) {
+        if let Some(inspector) = &self.inspector
+            && let Some(socket) = self.socket_of(id)
+        {
+            inspector.writes(socket, data);
+        }
+    }
+
+    /// A frame that is being queued, perhaps in the place of another.
+    pub(super) fn note_latest(&self, id: ConnectionId, latest: &Latest, frame: &Bytes) {
+        let connection = self.connections.get(id);
+        let unsent = connection.and_then(|connection| self.outs.get(connection.out));
+        match unsent.and_then(|unsent| unsent.queue.span_of_latest(latest)) {
+            None => self.note_written(id, frame),
+            Some(place) => {
+                if let Some(inspector) = &self.inspector
+                    && let Some(socket) = self.socket_of(id)
+                {
+                    inspector.replaces(socket, place, frame);
+                }
+            }
+        }
     }
 
     #[inline]

@@ -81,6 +81,7 @@ impl Reactor {
                 if self.frames_wait(id) && !self.output(id).has_latest(&latest) {
                     self.keep_latest(id, latest, Waiting::Encoded(bytes))
                 } else {
+                    self.note_latest(id, &latest, &bytes);
                     self.output(id).push_latest(latest, bytes)
                 }
             }
@@ -173,6 +174,7 @@ impl Reactor {
     fn send_down(&mut self, id: ConnectionId, of: Of, frame: Waiting) {
         match (of, frame) {
             (Of::Latest(latest), Waiting::Encoded(bytes)) if !self.has_layers(id) => {
+                self.note_latest(id, &latest, &bytes);
                 self.output(id).push_latest(latest, bytes);
             }
             (_, Waiting::Encoded(bytes)) => self.write_encoded(id, &bytes),

@@ -136,13 +136,19 @@ impl Reactor {
                 continue;
             }
             let waits = !connection.rare().pending.is_empty();
+            let delivers = connection.delivers();
+            if kind == Kind::Bytes {
+                self.note_risen(id, height, piece);
+            }
             match kind {
                 Kind::Bytes if !waits => self.deliver(id, piece),
-                Kind::Message if !waits && connection.delivers() => self.deliver_message(id, piece),
-                _ => connection
-                    .rare()
-                    .pending
-                    .push_back((kind, Bytes::copy_from_slice(piece))),
+                Kind::Message if !waits && delivers => self.deliver_message(id, piece),
+                _ => {
+                    if let Some(rare) = self.rare(id) {
+                        let piece = Bytes::copy_from_slice(piece);
+                        rare.pending.push_back((kind, piece));
+                    }
+                }
             }
         }
     }
@@ -191,6 +197,7 @@ impl Reactor {
                 && matches!(connection.writing, Writing::Open | Writing::Ending)
         });
         if sends && !wire.is_empty() {
+            self.note_written(id, &wire);
             self.output(id).push(&wire);
         }
         wire.clear();

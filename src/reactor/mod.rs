@@ -67,6 +67,7 @@ pub(crate) use dispatch::OnProtocol;
 pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
+pub(crate) use inspected::Hearing;
 use outputs::Outputs;
 pub(crate) use requests::Outstanding;
 pub use stepper::{Stepper, run, run_on};

@@ -35,6 +35,7 @@ impl Reactor {
         {
             self.write_through_layers(id, data);
         } else {
+            self.note_written(id, data);
             self.output(id).push(data);
         }
     }
@@ -43,10 +44,12 @@ impl Reactor {
     /// not take. Nobody's callback is under way but the pipe's own, and nobody else writes to this connection in small
     /// pieces: there is nothing to gather.
     pub(super) fn write_through(&mut self, id: ConnectionId, data: &[u8]) {
-        let taken = self.offer_at_once(id, data);
-        let rest = &data[taken..];
-        if !rest.is_empty() && self.takes_write(id) {
-            self.queue(id, rest);
+        match self.offer_at_once(id, data) {
+            Some(taken) if taken < data.len() && self.takes_write(id) => {
+                self.output(id).push(&data[taken..]);
+            }
+            None if !data.is_empty() && self.takes_write(id) => self.queue(id, data),
+            _ => {}
         }
     }
 
@@ -62,6 +65,7 @@ impl Reactor {
         {
             self.write_through_layers(id, &data);
         } else {
+            self.note_written(id, &data);
             self.output(id).push_shared(&data);
         }
     }
@@ -103,17 +107,21 @@ impl Reactor {
             let result = encode(framing.as_deref(), frame, &mut encoded);
             match result {
                 Ok(()) if has_layers => self.write_through_layers(id, &encoded),
-                Ok(()) => self.output(id).push(&encoded),
+                Ok(()) => {
+                    self.note_written(id, &encoded);
+                    self.output(id).push(&encoded);
+                }
                 Err(_) => {}
             }
             encoded.clear();
             self.pool.put(encoded);
             return result;
         }
-        let output = self.output(id);
-        let mut tail = output.lend_tail();
+        let mut tail = self.output(id).lend_tail();
+        let before = tail.len();
         let result = encode(framing.as_deref(), frame, &mut tail);
-        output.return_tail(tail);
+        self.note_written(id, &tail[before..]);
+        self.output(id).return_tail(tail);
         result
     }
 
@@ -122,6 +130,7 @@ impl Reactor {
         if self.has_layers(id) {
             self.write_through_layers(id, data);
         } else {
+            self.note_written(id, data);
             self.output(id).push_shared(data);
         }
     }
@@ -242,6 +251,7 @@ impl Reactor {
         if self.current.is_some_and(|current| current != id) {
             self.crossed = true;
         }
+        self.note_written(id, copy);
         self.output(id).push_shared(copy);
         true
     }
@@ -296,6 +306,9 @@ impl Reactor {
             return;
         };
         let written = out.len() > before;
+        if written {
+            self.note_written(id, &out[before..]);
+        }
         if let Some(unsent) = self.outs.get_mut(connection.out) {
             unsent.queue.return_tail(out);
         }

@@ -2,16 +2,19 @@
 //! reactor has shown so far; what its protocols hear is the witness's part.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use super::choose::Site;
-use super::fabric::Shared;
+use super::fabric::{Fabric, Shared};
 use super::host::HostId;
+use super::link::EndId;
+use super::listening::Asked;
 use super::panics;
 use super::witness::Witness;
 use crate::inspector::{Inspector, RarePath};
-use crate::network::Time;
+use crate::network::{SocketId, Time};
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
 use crate::table::ConnectionId;
@@ -49,8 +52,8 @@ pub(super) struct Judge {
     pub(super) verdict: Rc<Verdict>,
     /// How many callbacks are under way.
     pub(super) depth: Cell<u32>,
-    /// Whose protocols were told that they are made, and nothing of a loss.
-    pub(super) open: RefCell<BTreeSet<ConnectionId>>,
+    /// Whose protocols were told that they are made, and nothing of a loss; with what each has asked for.
+    pub(super) open: RefCell<BTreeMap<ConnectionId, Rc<Asked>>>,
     /// When the last timer fired, and for when it had been set.
     fired: Cell<(Time, Time)>,
     /// What waited unsent beyond the hard limit when the last turn ended, and how much its kernel had taken by then.
@@ -178,6 +181,15 @@ impl Judge {
 /// What a reactor holds of its judge.
 pub(super) struct Inspection(pub(super) Rc<Judge>);
 
+impl Inspection {
+    fn at_end_of(&self, socket: SocketId, act: impl FnOnce(&mut Fabric, EndId)) {
+        let fabric = &mut *self.0.fabric.borrow_mut();
+        if let Some(end) = fabric.host(self.0.host).end_of(socket) {
+            act(fabric, end);
+        }
+    }
+}
+
 impl Inspector for Inspection {
     fn wrap(&self, protocol: Box<dyn Protocol>) -> Box<dyn Protocol> {
         Box::new(Witness::new(protocol, self.0.clone()))
@@ -204,5 +216,23 @@ impl Inspector for Inspection {
                 format!("one for {due} fires behind one for {before}")
             });
         }
+    }
+
+    fn cuts_anew(&self, id: ConnectionId, raw: u64) {
+        if let Some(asked) = self.0.open.borrow().get(&id) {
+            asked.cut_anew(raw);
+        }
+    }
+
+    fn rises(&self, socket: SocketId, height: usize, data: &[u8]) {
+        self.at_end_of(socket, |fabric, end| fabric.rise(end, height, data));
+    }
+
+    fn writes(&self, socket: SocketId, data: &[u8]) {
+        self.at_end_of(socket, |fabric, end| fabric.wrote(end, data));
+    }
+
+    fn replaces(&self, socket: SocketId, place: Range<usize>, frame: &[u8]) {
+        self.at_end_of(socket, |fabric, end| fabric.replaced(end, place, frame));
     }
 }

@@ -4,12 +4,12 @@
 use std::net::SocketAddr;
 use std::rc::Rc;
 
-use bytes::BytesMut;
-
 use super::errno;
 use super::host::HostId;
 use super::pipe::{Pipe, Receiving, Sending};
 use super::trace::Wire;
+use super::unheard::Unheard;
+use super::written::Written;
 use crate::network::SocketId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -160,7 +160,9 @@ pub(super) struct End {
     /// Room in the send buffer is to be told of.
     pub(super) awaits_room: bool,
     /// What was read of it and its holder has not yet heard, if somebody listens in.
-    pub(super) handed_over: Option<HandedOver>,
+    pub(super) unheard: Option<Unheard>,
+    /// What was written to it and its kernel has not yet taken, if somebody keeps account.
+    pub(super) written: Option<Written>,
     /// A read has told that the other side ended in order.
     pub(super) told_of_end: bool,
 }
@@ -182,18 +184,11 @@ impl End {
             error: None,
             awaits_input: true,
             awaits_room: false,
-            handed_over: None,
+            unheard: None,
+            written: None,
             told_of_end: false,
         }
     }
-}
-
-/// What was read of an end and its holder has not yet heard.
-#[derive(Debug, Default)]
-pub(super) struct HandedOver {
-    pub(super) bytes: BytesMut,
-    /// The holder has heard frames: the rest of an envelope may come before what it hears, and behind it.
-    pub(super) enveloped: bool,
 }
 
 /// Who can still use an end.

@@ -18,6 +18,7 @@ mod hosting;
 mod judge;
 mod ladder;
 mod link;
+mod listening;
 mod machine;
 mod names;
 mod network;
@@ -32,8 +33,10 @@ mod striking;
 mod sweep;
 mod trace;
 mod turning;
+mod unheard;
 mod witness;
 mod world;
+mod written;
 
 #[cfg(test)]
 mod tests;

@@ -37,7 +37,8 @@ pub(super) struct Pipe {
     /// When the last of what was read had come.
     read_arrival: Time,
     receiving: Receiving,
-    read_any: bool,
+    /// How many bytes were read, or went lost unread.
+    read: u64,
     window: usize,
     /// Read, but not yet told to the sender as new credit.
     owed: usize,
@@ -102,7 +103,7 @@ impl Pipe {
             arrived_size: 0,
             read_arrival: Time::START,
             receiving: Receiving::Open,
-            read_any: false,
+            read: 0,
             window,
             owed: 0,
         }
@@ -249,12 +250,17 @@ impl Pipe {
     /// What was received and not yet read is gone.
     pub(super) fn lose_arrived(&mut self) {
         self.arrived.clear();
-        self.arrived_size = 0;
+        self.read += std::mem::take(&mut self.arrived_size) as u64;
     }
 
     /// Whether anything of it was read.
     pub(super) fn was_read(&self) -> bool {
-        self.read_any
+        self.read > 0
+    }
+
+    /// How many bytes were read, or went lost unread.
+    pub(super) fn read(&self) -> u64 {
+        self.read
     }
 
     /// How much waits to be read.
@@ -276,7 +282,7 @@ impl Pipe {
             self.arrived.pop_front();
         }
         self.arrived_size -= size;
-        self.read_any = true;
+        self.read += size as u64;
         self.owed += size;
         data
     }

@@ -55,6 +55,14 @@ impl World {
             self.state.turns_at_once.set(0);
         }
         self.fabric().borrow_mut().advance(to);
+        self.pronounce();
+    }
+
+    /// Fails if an oracle has found something wrong.
+    fn pronounce(&self) {
+        if let Some(what) = self.state.verdict.take() {
+            self.fail(&what);
+        }
     }
 
     /// The machines that have something to do now.
@@ -108,9 +116,7 @@ impl World {
             }
             Err(error) => self.fail(&format!("a reactor failed: {error}")),
         };
-        if let Some(what) = self.state.verdict.take() {
-            self.fail(&what);
-        }
+        self.pronounce();
         let machine = &mut self.state.machines.borrow_mut()[index];
         machine.stepper = Some(stepper);
         machine.pace = pace;

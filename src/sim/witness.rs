@@ -1,10 +1,11 @@
 //! A protocol in a simulated world with a witness around it: passes every callback on, and sees to it that they come as
-//! promised. Owns what one connection has heard; asks nothing of the reactor that a callback may not ask.
+//! promised. Owns the order of what one protocol hears; what it hears is compared in `listening`.
 
 use std::rc::Rc;
 
 use super::judge::Judge;
 use super::link::EndId;
+use super::listening::Asked;
 use super::trace::{Callback, Excerpt};
 use crate::error::{FrameError, Lost};
 use crate::limits::Idle;
@@ -15,13 +16,16 @@ use crate::transport::Transport;
 /// Passes callbacks on, and judges them.
 pub(super) struct Witness {
     protocol: Box<dyn Protocol>,
-    judge: Rc<Judge>,
+    pub(super) judge: Rc<Judge>,
     stage: Stage,
     /// Whether it was told last to pause writing or to resume it. A successor begins under whatever pressure there is.
     paused: Option<bool>,
     id: Option<ConnectionId>,
     /// Its end of the wire, as long as what it hears can be held against that.
-    end: Option<EndId>,
+    pub(super) end: Option<EndId>,
+    pub(super) asked: Rc<Asked>,
+    /// Why a frame was refused last.
+    pub(super) refused: Option<FrameError>,
 }
 
 /// How far the life of a protocol is.
@@ -52,6 +56,8 @@ impl Witness {
             paused: None,
             id: None,
             end: None,
+            asked: Rc::default(),
+            refused: None,
         }
     }
 
@@ -100,87 +106,14 @@ impl Witness {
             std::panic::resume_unwind(Box::new("a fault of the simulated world"));
         }
     }
-
-    /// From now on what it hears is compared with what its kernel handed over.
-    fn listen_in(&mut self, transport: &Transport<'_>) {
-        let socket = transport.glance().socket_of(transport.id());
-        self.end = socket.and_then(|socket| {
-            let mut fabric = self.judge.fabric.borrow_mut();
-            let end = fabric.host(self.judge.host).end_of(socket)?;
-            fabric.listen_in(end).then_some(end)
-        });
-    }
-
-    /// It hears bytes: they are the next of those that its kernel handed over, or somewhere behind if an envelope was taken
-    /// off them.
-    fn compare(&mut self, transport: &Transport<'_>, data: &[u8], whole: bool) {
-        if transport.glance().is_paused(transport.id()) {
-            let id = transport.id();
-            self.judge.verdict.say("a pause holds", || {
-                format!(
-                    "{id} hears {} bytes while its reading is paused",
-                    data.len()
-                )
-            });
-        }
-        let Some(end) = self.end else { return };
-        if transport.glance().is_transformed(transport.id()) {
-            return self.stop_comparing();
-        }
-        let heard = self.judge.fabric.borrow_mut().heard(end, data, whole);
-        if !heard {
-            let id = transport.id();
-            self.judge.verdict.say("received is sent", || {
-                format!(
-                    "{id} hears \"{}\", which did not come next",
-                    data.escape_ascii()
-                )
-            });
-        }
-    }
-
-    fn stop_comparing(&mut self) {
-        if let Some(end) = self.end.take() {
-            self.judge.fabric.borrow_mut().stop_listening_in(end);
-        }
-    }
-
-    /// It hears of the peer's end: the peer has ended in order, and was not cut off; and all that came before was heard, but
-    /// for a frame that is not whole.
-    fn check_end(&self, transport: &Transport<'_>) {
-        let Some(end) = self.end else { return };
-        let id = transport.id();
-        let reactor = transport.glance();
-        if reactor.is_transformed(id) {
-            return;
-        }
-        let fabric = self.judge.fabric.borrow();
-        if !fabric.was_told_of_end(end) {
-            self.judge.verdict.say("an end is an end", || {
-                format!("{id} hears that its peer has ended, and no FIN was read")
-            });
-        }
-        let unheard = fabric.unheard(end);
-        if unheard > 0 && !reactor.is_framed(id) {
-            self.judge.verdict.say("received is sent", || {
-                format!("{id} hears that its peer has ended, and {unheard} bytes before it were not heard")
-            });
-        }
-    }
-
-    /// What was given back comes again, and is not looked at then.
-    fn after_data(&mut self, transport: &Transport<'_>) {
-        if transport.has_unread() {
-            self.stop_comparing();
-        }
-    }
 }
 
 impl Protocol for Witness {
     fn connection_made(&mut self, transport: &mut Transport<'_>) {
         let _under = self.enter(transport, "made", Stage::New, Stage::New, || Callback::Made);
         self.stage = Stage::Made;
-        self.judge.open.borrow_mut().insert(transport.id());
+        let asked = self.asked.clone();
+        self.judge.open.borrow_mut().insert(transport.id(), asked);
         self.listen_in(transport);
         self.panic_if_chosen();
         self.protocol.connection_made(transport);
@@ -190,31 +123,33 @@ impl Protocol for Witness {
         let _under = self.enter(transport, "data", Stage::Made, Stage::Made, || {
             Callback::Data(Excerpt::of(data))
         });
-        self.compare(transport, data, true);
+        self.hear_raw(transport, data);
         self.panic_if_chosen();
         self.protocol.data_received(transport, data);
-        self.after_data(transport);
+        self.after_raw(transport, data.len());
     }
 
     fn frame_received(&mut self, transport: &mut Transport<'_>, frame: &[u8]) {
         let _under = self.enter(transport, "frame", Stage::Made, Stage::Made, || {
             Callback::Frame(Excerpt::of(frame))
         });
-        self.compare(transport, frame, false);
+        self.hear_frame(transport, frame);
         self.panic_if_chosen();
         self.protocol.frame_received(transport, frame);
-        self.after_data(transport);
+        self.after_frame(transport);
     }
 
     fn frame_refused(&mut self, transport: &mut Transport<'_>, error: &FrameError) -> Refusal {
         let _under = self.enter(transport, "refused", Stage::Made, Stage::Made, || {
             Callback::Other("refused")
         });
-        if let Some(end) = self.end {
-            self.judge.fabric.borrow_mut().is_enveloped(end);
-        }
+        let at_front = self.hear_refusal(transport, error);
         self.panic_if_chosen();
-        self.protocol.frame_refused(transport, error)
+        let answer = self.protocol.frame_refused(transport, error);
+        if at_front {
+            self.after_refusal(transport, answer);
+        }
+        answer
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {
@@ -222,7 +157,7 @@ impl Protocol for Witness {
             Callback::Other("eof")
         });
         self.stage = Stage::Ended;
-        self.check_end(transport);
+        self.hear_end(transport);
         self.panic_if_chosen();
         self.protocol.eof_received(transport);
     }
@@ -267,7 +202,7 @@ impl Protocol for Witness {
         });
         self.stage = Stage::Lost;
         self.judge.open.borrow_mut().remove(&transport.id());
-        self.stop_comparing();
+        self.hear_loss(transport, reason);
         self.protocol.connection_lost(transport, reason);
         // Behind it, for who hears of no loss can't tidy up.
         self.panic_if_chosen();

@@ -70,6 +70,7 @@ impl World {
         if kept == Kept::Tape {
             fabric.choices.record(seed);
         }
+        let verdict = fabric.verdict.clone();
         let world = Self {
             state: Rc::new(State {
                 seed,
@@ -78,7 +79,7 @@ impl World {
                 machines: RefCell::new(Vec::new()),
                 strikes: RefCell::new(Vec::new()),
                 stopped_by_fault: RefCell::new(BTreeSet::new()),
-                verdict: Rc::default(),
+                verdict,
                 failure: RefCell::default(),
                 reported: Cell::new(false),
                 turns: Cell::new(0),

@@ -99,6 +99,7 @@ impl Transport<'_> {
         let Loan::Lent(before) = loan else {
             if loan == Loan::Begun {
                 let out = self.take_output();
+                self.reactor.note_written(self.id, &out);
                 self.reactor.keep_output(self.id, out, 0);
             }
             return;

@@ -1,68 +1,69 @@
 //! What the oracles hold reactors against: what a kernel handed over, and what it told of that was not looked at. Owns the
 //! copies; judges nothing.
 
-use bytes::Buf;
-
 use super::Fabric;
 use crate::network::Token;
 use crate::sim::host::HostId;
-use crate::sim::link::{EndId, HandedOver};
+use crate::sim::link::EndId;
+use crate::sim::unheard::Unheard;
 
 /// So much that was handed over and not heard is kept, then the end is not listened to any more.
 const MOST: usize = 4 * 1024 * 1024;
 
 impl Fabric {
-    /// Keeps what is read from an end from now on. Not if something was read already, or its holder is gone.
-    pub(in crate::sim) fn listen_in(&mut self, id: EndId) -> bool {
+    /// Keeps what an end's holder is handed from now on, by the wire or by layers upon it; or goes on doing so for another
+    /// protocol. Not if something was handed over already that was not kept, or the holder is gone.
+    pub(in crate::sim) fn listen_in(&mut self, id: EndId, layered: bool) -> bool {
         let Some(link) = self.links.get_mut(&id.link) else {
             return false;
         };
-        let fresh = !link.inbound(id.side).was_read();
-        if fresh {
-            link.end_mut(id.side).handed_over = Some(HandedOver::default());
+        let fresh = layered || !link.inbound(id.side).was_read();
+        let unheard = &mut link.end_mut(id.side).unheard;
+        match unheard {
+            Some(unheard) => unheard.succeed(),
+            None if fresh => *unheard = Some(Unheard::default()),
+            None => {}
         }
-        fresh
+        unheard.is_some()
     }
 
     pub(in crate::sim) fn stop_listening_in(&mut self, id: EndId) {
         if let Some(link) = self.links.get_mut(&id.link) {
-            link.end_mut(id.side).handed_over = None;
+            link.end_mut(id.side).unheard = None;
         }
     }
 
     /// A read has handed these over.
     pub(super) fn hand_over(&mut self, id: EndId, data: &[u8]) {
+        self.keep(id, data.len(), |unheard| unheard.hand_over(data));
+    }
+
+    /// Layers have handed these over.
+    pub(in crate::sim) fn rise(&mut self, id: EndId, height: usize, data: &[u8]) {
+        self.keep(id, data.len(), |unheard| unheard.rise(height, data));
+    }
+
+    fn keep(&mut self, id: EndId, size: usize, keep: impl FnOnce(&mut Unheard)) {
         let Some(link) = self.links.get_mut(&id.link) else {
             return;
         };
-        let kept = &mut link.end_mut(id.side).handed_over;
+        let kept = &mut link.end_mut(id.side).unheard;
         match kept {
-            Some(kept) if kept.bytes.len() + data.len() <= MOST => {
-                kept.bytes.extend_from_slice(data);
-            }
+            Some(unheard) if unheard.len() + size <= MOST => keep(unheard),
             _ => *kept = None,
         }
     }
 
-    /// A protocol has heard these: whether they come next, or, if they are not `whole` because an envelope was taken off,
-    /// come at all.
-    pub(in crate::sim) fn heard(&mut self, id: EndId, data: &[u8], whole: bool) -> bool {
-        let Some(link) = self.links.get_mut(&id.link) else {
-            return true;
-        };
-        let Some(HandedOver { bytes, enveloped }) = &mut link.end_mut(id.side).handed_over else {
-            return true;
-        };
-        *enveloped |= !whole;
-        let place = match bytes.starts_with(data) {
-            true => Some(0),
-            false if *enveloped => memchr::memmem::find(bytes, data),
-            false => None,
-        };
-        if let Some(place) = place {
-            bytes.advance(place + data.len());
+    /// What an end's holder was handed and has not heard, if that is known.
+    pub(in crate::sim) fn take_unheard(&mut self, id: EndId) -> Option<Unheard> {
+        let link = self.links.get_mut(&id.link)?;
+        link.end_mut(id.side).unheard.take()
+    }
+
+    pub(in crate::sim) fn put_back_unheard(&mut self, id: EndId, unheard: Unheard) {
+        if let Some(link) = self.links.get_mut(&id.link) {
+            link.end_mut(id.side).unheard = Some(unheard);
         }
-        place.is_some()
     }
 
     /// How many bytes the kernel has taken from an end's holder.
@@ -70,22 +71,6 @@ impl Fabric {
         self.links
             .get(&id.link)
             .map_or(0, |link| link.outbound(id.side).taken())
-    }
-
-    /// An envelope is taken off what an end's holder hears from now on, or something was left out for its sake.
-    pub(in crate::sim) fn is_enveloped(&mut self, id: EndId) {
-        if let Some(link) = self.links.get_mut(&id.link)
-            && let Some(handed_over) = &mut link.end_mut(id.side).handed_over
-        {
-            handed_over.enveloped = true;
-        }
-    }
-
-    /// How much was handed over and not heard, if all of it was to be.
-    pub(in crate::sim) fn unheard(&self, id: EndId) -> usize {
-        let link = self.links.get(&id.link);
-        let kept = link.and_then(|link| link.end(id.side).handed_over.as_ref());
-        kept.map_or(0, |kept| if kept.enveloped { 0 } else { kept.bytes.len() })
     }
 
     /// Whether a read has told that the other side ended in order.

@@ -1,6 +1,7 @@
 //! The state of a whole simulated world below its reactors: the virtual clock, the queue of events, hosts, connections.
 //! Owns all that a kernel would; runs no reactor and calls nobody, so that it is never borrowed while user code runs.
 
+mod accounts;
 mod arrival;
 mod calls;
 mod hearing;
@@ -21,6 +22,7 @@ use super::errno;
 use super::family::Family;
 use super::faults::Faults;
 use super::host::{Host, HostId};
+use super::judge::Verdict;
 use super::link::{EndId, Link, LinkId, PeerId, Side};
 use super::names::Names;
 use super::queue::Queue;
@@ -74,6 +76,8 @@ pub(super) struct Fabric {
     /// Of all that has happened, in order.
     pub(super) fingerprint: u64,
     story: Story,
+    /// What an oracle found to be wrong.
+    pub(super) verdict: Rc<Verdict>,
     pub(super) latency: Duration,
     pub(super) window: usize,
     seed: u64,
@@ -165,6 +169,7 @@ impl Fabric {
             events: 0,
             fingerprint: seed,
             story: Story::default(),
+            verdict: Rc::default(),
             latency: LATENCY,
             window: WINDOW,
             seed,

@@ -186,6 +186,7 @@ impl Fabric {
             return;
         };
         let broken = link.end(end.side).phase == Phase::Broken;
+        let before = peer.ending;
         let inbound = link.inbound_mut(end.side);
         if peer.appetite == Appetite::Reads {
             while inbound.waiting() > 0 {
@@ -198,6 +199,9 @@ impl Fabric {
         }
         if broken && peer.ending == Ending::NotYet && peer.appetite != Appetite::Gone {
             peer.ending = Ending::Reset;
+        }
+        if before == Ending::NotYet && peer.ending == Ending::Eof {
+            self.check_all_read(end);
         }
         self.return_credit(end);
     }

@@ -27,6 +27,7 @@ impl Fabric {
         let end = link.end_mut(id.side);
         if ended {
             end.told_of_end = true;
+            self.check_all_read(id);
             return Ok(Received::Ended);
         }
         match (end.phase, end.error.take()) {
@@ -140,7 +141,9 @@ impl Fabric {
             return Err(errno::would_block());
         }
         let size = self.choices.portion(Site::WriteSize, total.min(room));
-        self.send(id, gather(pieces, size));
+        let data = gather(pieces, size);
+        self.check_taken(id, total, &data);
+        self.send(id, data);
         Ok(size)
     }
 
@@ -193,6 +196,7 @@ impl Fabric {
             Some(link) if open(link.end(id.side).phase) => link.outbound_mut(id.side).finish(),
             _ => return Err(errno::error(errno::ENOTCONN)),
         }
+        self.check_all_taken(id, "FIN is sent");
         self.note_end(id, What::ShutsDown);
         self.transmit(id);
         Ok(())
@@ -206,6 +210,7 @@ impl Fabric {
         };
         let unread = link.inbound(id.side).waiting() > 0;
         let phase = link.end(id.side).phase;
+        self.close_account(id);
         self.note_end(
             id,
             match farewell {
