@@ -27,6 +27,16 @@ impl Fabric {
         unheard.is_some()
     }
 
+    #[cfg(test)]
+    pub(in crate::sim) fn listened_in(&self) -> Vec<EndId> {
+        use crate::sim::link::Side;
+        let ends = self.links.iter().flat_map(|(&link, state)| {
+            [Side::Caller, Side::Callee].map(|side| (EndId { link, side }, state.end(side)))
+        });
+        let listened = ends.filter(|(_, end)| end.unheard.is_some());
+        listened.map(|(id, _)| id).collect()
+    }
+
     pub(in crate::sim) fn stop_listening_in(&mut self, id: EndId) {
         if let Some(link) = self.links.get_mut(&id.link) {
             link.end_mut(id.side).unheard = None;

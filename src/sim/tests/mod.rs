@@ -4,6 +4,7 @@ mod calls;
 mod chunks;
 mod kernel;
 mod ladder;
+mod oracles;
 mod processes;
 mod readiness;
 mod searching;

@@ -5,7 +5,6 @@ use std::cell::Cell;
 use super::ticking::{PAUSE, serve, set_up};
 use super::world::{Log, panic_of};
 use super::*;
-use crate::sim::host::HostId;
 use crate::sim::{Family, World};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -225,30 +224,4 @@ fn work_that_panics_on_a_thread_is_no_callback_that_panics() {
     });
     world.run_for(SECOND);
     assert_eq!(log.lines(), ["true"]);
-}
-
-#[test]
-fn what_was_handed_over_is_missed_until_it_is_heard() {
-    let mut bench = Bench::tame();
-    let (caller, callee) = bench.pair();
-    let end = bench
-        .fabric
-        .borrow()
-        .host(HostId(1))
-        .end_of(callee)
-        .unwrap();
-    assert!(bench.fabric.borrow_mut().listen_in(end));
-    write(&mut bench.client, caller, b"hello");
-    bench.settle();
-    assert_eq!(read(&mut bench.server, callee), "hello");
-    let mut fabric = bench.fabric.borrow_mut();
-    assert_eq!(fabric.unheard(end), 5);
-    assert!(!fabric.heard(end, b"lo", true), "not what comes next");
-    assert!(fabric.heard(end, b"hel", true));
-    assert_eq!(fabric.unheard(end), 2);
-    assert!(
-        fabric.heard(end, b"o", false),
-        "an envelope may go before it"
-    );
-    assert_eq!(fabric.unheard(end), 0);
 }
