@@ -66,29 +66,15 @@ impl Input<'_, '_> {
             call::FINISH_CONNECT => Call::FinishConnect(self.socket()?),
             call::READ => Call::Read(self.socket()?),
             call::READ_STAMPED => Call::ReadStamped(self.socket()?),
-            call::WRITE => {
-                let socket = self.socket()?;
-                let rest = self.number()?;
-                let taken = self.bytes()?;
-                Call::Write {
-                    socket,
-                    taken,
-                    rest,
-                }
-            }
+            call::WRITE => Call::Write {
+                socket: self.socket()?,
+                rest: self.number()?,
+                taken: self.bytes()?,
+            },
             call::SHUT_DOWN_WRITE => Call::ShutDownWrite(self.socket()?),
             call::TAKE_ERROR => Call::TakeError(self.socket()?),
             call::LOCAL_ADDRESS => Call::LocalAddress(self.socket()?),
-            call::CLOSE => {
-                let socket = self.socket()?;
-                let reset = self.flag()?;
-                let farewell = if reset {
-                    Farewell::Reset
-                } else {
-                    Farewell::Close
-                };
-                Call::Close(socket, farewell)
-            }
+            call::CLOSE => Call::Close(self.socket()?, self.farewell()?),
             call::LOOK_UP => Call::LookUp(LookupId(self.number()?), self.text()?),
             call::CANCEL_LOOK_UP => Call::CancelLookUp(LookupId(self.number()?)),
             call::SERVICE_PORT => Call::ServicePort(self.text()?),
@@ -103,6 +89,13 @@ impl Input<'_, '_> {
             }),
             call::END => Call::End,
             _ => return None,
+        })
+    }
+
+    fn farewell(&mut self) -> Option<Farewell> {
+        Some(match self.flag()? {
+            true => Farewell::Reset,
+            false => Farewell::Close,
         })
     }
 

@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use super::call::{Answer, Call, Event, Failure, Told};
 use super::history::{Finder, LONGEST, MOST_FOUND};
-use super::tags::{self, answer, call};
+use super::tags::{self, answer};
 use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
@@ -37,95 +37,105 @@ impl Encoder {
     #[inline]
     pub(super) fn call_of(&mut self, tag: u8, socket: SocketId) {
         self.out.push(tag);
-        self.socket = socket.0;
-        self.number(u64::from(socket.0));
+        self.socket(socket);
     }
 
     pub(super) fn call(&mut self, call: &Call) {
+        self.out.push(tags::of_call(call));
         match call {
-            Call::Poll => self.out.push(call::POLL),
-            Call::Now => self.out.push(call::NOW),
-            Call::WallClock => self.out.push(call::WALL_CLOCK),
-            Call::Random => self.out.push(call::RANDOM),
+            Call::Poll | Call::Now | Call::WallClock | Call::Random => {}
+            Call::WatchSignals | Call::DescriptorLimit | Call::End => {}
+            Call::Accept(socket)
+            | Call::Refuse(socket)
+            | Call::FinishConnect(socket)
+            | Call::Read(socket)
+            | Call::ReadStamped(socket)
+            | Call::ShutDownWrite(socket)
+            | Call::TakeError(socket)
+            | Call::LocalAddress(socket) => self.socket(*socket),
             Call::Listen {
                 address,
                 backlog,
                 token,
-            } => {
-                self.out.push(call::LISTEN);
-                self.address(address);
-                self.number(u64::from(*backlog));
-                self.token(*token);
-            }
-            Call::Accept(socket) => self.call_of(call::ACCEPT, *socket),
-            Call::Refuse(socket) => self.call_of(call::REFUSE, *socket),
-            Call::Register(socket, token) => {
-                self.call_of(call::REGISTER, *socket);
-                self.token(*token);
-            }
+            } => self.listen(address, *backlog, *token),
+            Call::Register(socket, token) => self.register(*socket, *token),
             Call::Connect {
                 address,
                 bind,
                 token,
-            } => {
-                self.out.push(call::CONNECT);
-                self.address(address);
-                self.maybe(bind.as_ref(), Self::address);
-                self.token(*token);
-            }
-            Call::FinishConnect(socket) => self.call_of(call::FINISH_CONNECT, *socket),
-            Call::Read(socket) => self.call_of(call::READ, *socket),
-            Call::ReadStamped(socket) => self.call_of(call::READ_STAMPED, *socket),
+            } => self.connect(address, bind.as_ref(), *token),
             Call::Write {
                 socket,
                 taken,
                 rest,
-            } => {
-                self.call_of(call::WRITE, *socket);
-                self.number(*rest);
-                self.bytes(taken);
-            }
-            Call::ShutDownWrite(socket) => self.call_of(call::SHUT_DOWN_WRITE, *socket),
-            Call::TakeError(socket) => self.call_of(call::TAKE_ERROR, *socket),
-            Call::LocalAddress(socket) => self.call_of(call::LOCAL_ADDRESS, *socket),
+            } => self.write(*socket, taken, *rest),
             Call::Close(socket, farewell) => {
-                self.call_of(call::CLOSE, *socket);
-                self.out.push(u8::from(*farewell == Farewell::Reset));
+                self.socket(*socket);
+                self.flag(*farewell == Farewell::Reset);
             }
             Call::LookUp(lookup, name) => {
-                self.out.push(call::LOOK_UP);
                 self.number(lookup.0);
                 self.text(name);
             }
-            Call::CancelLookUp(lookup) => {
-                self.out.push(call::CANCEL_LOOK_UP);
-                self.number(lookup.0);
-            }
-            Call::ServicePort(service) => {
-                self.out.push(call::SERVICE_PORT);
-                self.text(service);
-            }
-            Call::WatchSignals => self.out.push(call::WATCH_SIGNALS),
-            Call::DescriptorLimit => self.out.push(call::DESCRIPTOR_LIMIT),
+            Call::CancelLookUp(lookup) => self.number(lookup.0),
+            Call::ServicePort(service) => self.text(service),
             Call::SetTimeStamps(socket, on) => {
-                self.call_of(call::SET_TIME_STAMPS, *socket);
-                self.out.push(u8::from(*on));
+                self.socket(*socket);
+                self.flag(*on);
             }
-            Call::SetSpin(time) => {
-                self.out.push(call::SET_SPIN);
-                self.number(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-            }
-            Call::Defer(work) => {
-                self.out.push(call::DEFER);
-                self.number(work.0);
-            }
-            Call::Posted(Posted::ToReactor) => self.out.extend([call::POSTED, 0]),
-            Call::Posted(Posted::ToProtocol(token)) => {
-                self.out.extend([call::POSTED, 1]);
+            Call::SetSpin(time) => self.number(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)),
+            Call::Defer(work) => self.number(work.0),
+            Call::Posted(posted) => self.posted(posted),
+        }
+    }
+
+    fn listen(&mut self, address: &Address, backlog: u32, token: Token) {
+        self.address(address);
+        self.number(u64::from(backlog));
+        self.token(token);
+    }
+
+    fn register(&mut self, socket: SocketId, token: Token) {
+        self.socket(socket);
+        self.token(token);
+    }
+
+    fn connect(&mut self, address: &Address, bind: Option<&Address>, token: Token) {
+        self.address(address);
+        self.maybe(bind, Self::address);
+        self.token(token);
+    }
+
+    fn write(&mut self, socket: SocketId, taken: &[u8], rest: u64) {
+        self.socket(socket);
+        self.number(rest);
+        self.bytes(taken);
+    }
+
+    fn posted(&mut self, posted: &Posted) {
+        match posted {
+            Posted::ToReactor => self.flag(false),
+            Posted::ToProtocol(token) => {
+                self.flag(true);
                 self.token(*token);
             }
-            Call::End => self.out.push(call::END),
         }
+    }
+
+    #[inline]
+    fn socket(&mut self, socket: SocketId) {
+        self.socket = socket.0;
+        self.number(u64::from(socket.0));
+    }
+
+    fn flag(&mut self, flag: bool) {
+        self.out.push(u8::from(flag));
+    }
+
+    /// A tag with one number.
+    fn tagged(&mut self, tag: u8, number: u64) {
+        self.out.push(tag);
+        self.number(number);
     }
 
     pub(super) fn answer(&mut self, answer: &Answer) {
@@ -138,13 +148,9 @@ impl Encoder {
                 self.out.push(answer::WALL_CLOCK);
                 self.wall_clock(*time);
             }
-            Answer::Number(number) => {
-                self.out.push(answer::NUMBER);
-                self.number(*number);
-            }
+            Answer::Number(number) => self.tagged(answer::NUMBER, *number),
             Answer::Socket(socket, address) => {
-                self.out.push(answer::SOCKET);
-                self.number(u64::from(socket.0));
+                self.tagged(answer::SOCKET, u64::from(socket.0));
                 self.maybe(address.as_ref(), Self::address);
             }
             Answer::Yes(yes) => self.out.extend([answer::YES, u8::from(*yes)]),

@@ -3,6 +3,7 @@
 
 use std::io::ErrorKind;
 
+use super::call::Call;
 use crate::network::{Readiness, Signal, Token};
 
 pub(super) mod call {
@@ -55,6 +56,38 @@ pub(super) mod answer {
     pub(in crate::record) const MAYBE: u8 = 15;
     pub(in crate::record) const NAME_REFUSED: u8 = 16;
     pub(in crate::record) const WORK_REFUSED: u8 = 17;
+}
+
+pub(super) fn of_call(call: &Call) -> u8 {
+    match call {
+        Call::Poll => call::POLL,
+        Call::Now => call::NOW,
+        Call::WallClock => call::WALL_CLOCK,
+        Call::Random => call::RANDOM,
+        Call::Listen { .. } => call::LISTEN,
+        Call::Accept(..) => call::ACCEPT,
+        Call::Refuse(..) => call::REFUSE,
+        Call::Register(..) => call::REGISTER,
+        Call::Connect { .. } => call::CONNECT,
+        Call::FinishConnect(..) => call::FINISH_CONNECT,
+        Call::Read(..) => call::READ,
+        Call::ReadStamped(..) => call::READ_STAMPED,
+        Call::Write { .. } => call::WRITE,
+        Call::ShutDownWrite(..) => call::SHUT_DOWN_WRITE,
+        Call::TakeError(..) => call::TAKE_ERROR,
+        Call::LocalAddress(..) => call::LOCAL_ADDRESS,
+        Call::Close(..) => call::CLOSE,
+        Call::LookUp(..) => call::LOOK_UP,
+        Call::CancelLookUp(..) => call::CANCEL_LOOK_UP,
+        Call::ServicePort(..) => call::SERVICE_PORT,
+        Call::WatchSignals => call::WATCH_SIGNALS,
+        Call::DescriptorLimit => call::DESCRIPTOR_LIMIT,
+        Call::SetTimeStamps(..) => call::SET_TIME_STAMPS,
+        Call::SetSpin(..) => call::SET_SPIN,
+        Call::Defer(..) => call::DEFER,
+        Call::Posted(..) => call::POSTED,
+        Call::End => call::END,
+    }
 }
 
 pub(super) fn of_readiness(readiness: &Readiness) -> u8 {

@@ -67,11 +67,12 @@ impl Witness {
         let size = data.len() as u64;
         self.asked.raw.set(asked.saturating_sub(size));
         let cut = matches!(now.cutting, Cutting::Frames | Cutting::Skipping);
-        self.compare(transport, RECEIVED, data, |unheard| match asked {
+        let objection = match asked {
             0 if cut => Err("frames are to come".into()),
             1.. if size > asked => Err(format!("only {asked} bytes were asked for")),
-            _ => unheard.hear_raw(data),
-        });
+            _ => self.hear_next(data),
+        };
+        self.object(transport, RECEIVED, data, objection);
     }
 
     /// It hears a frame: the one that its framing finds next.
@@ -104,7 +105,6 @@ impl Witness {
             at_front = unheard.hear_refusal(now.rules(framing), error)?;
             Ok(())
         });
-        self.asked.anew.set(false);
         at_front
     }
 
@@ -115,7 +115,8 @@ impl Witness {
             now.cutting == Cutting::Frames
                 && matches!(now.framing.as_deref(), Some(FramingKind::Lines(_)))
         });
-        if skips && answer == Refusal::Skip {
+        self.skips = skips && answer == Refusal::Skip;
+        if self.skips {
             self.asked.anew.set(false);
             self.unheard(Unheard::skip);
         }
@@ -202,13 +203,10 @@ impl Witness {
     /// How it hears what it hears now; `None` if that is not to be compared with anything.
     fn hearing(&mut self, transport: &Transport<'_>) -> Option<Hearing> {
         let now = transport.glance().hearing_of(transport.id())?;
-        let anew = self.asked.anew.get();
-        let lost_place = self.unheard(|unheard| {
-            let lost_place = unheard.is_skipping() && anew;
-            // What is on top of a layer has not come there before the layer was.
-            lost_place || now.layers > 0 && !unheard.is_layered() && unheard.len() > 0
-        });
-        if now.piped || lost_place == Some(true) {
+        let lost_place = std::mem::take(&mut self.skips) && self.asked.anew.get();
+        // What is on top of a layer has not come there before the layer was.
+        let belongs_below = |unheard: &mut Unheard| !unheard.is_layered() && unheard.len() > 0;
+        if now.piped || lost_place || now.layers > 0 && self.unheard(belongs_below) == Some(true) {
             self.stop_comparing();
         }
         Some(now)
@@ -235,6 +233,12 @@ impl Witness {
         Some(outcome)
     }
 
+    fn hear_next(&self, data: &[u8]) -> Objection {
+        let fabric = &mut *self.judge.fabric.borrow_mut();
+        let unheard = self.end.and_then(|end| fabric.unheard(end));
+        unheard.map_or(Ok(()), |unheard| unheard.hear_raw(data))
+    }
+
     fn compare(
         &self,
         transport: &Transport<'_>,
@@ -242,7 +246,18 @@ impl Witness {
         what: &[u8],
         check: impl FnOnce(&mut Unheard) -> Objection,
     ) {
-        if let Some(Err(why)) = self.unheard(check) {
+        let objection = self.unheard(check).unwrap_or(Ok(()));
+        self.object(transport, oracle, what, objection);
+    }
+
+    fn object(
+        &self,
+        transport: &Transport<'_>,
+        oracle: &'static str,
+        what: &[u8],
+        objection: Objection,
+    ) {
+        if let Err(why) = objection {
             let id = transport.id();
             self.judge.verdict.say(oracle, || {
                 format!("{id} hears \"{}\": {why}", what.escape_ascii())

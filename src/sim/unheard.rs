@@ -62,10 +62,6 @@ impl Unheard {
         self.bytes.len() - self.behind
     }
 
-    pub(super) fn is_skipping(&self) -> bool {
-        self.skipping
-    }
-
     /// How many bytes were heard in the last callback.
     pub(super) fn heard_last(&self) -> usize {
         self.behind

@@ -24,6 +24,8 @@ pub(super) struct Witness {
     /// Its end of the wire, as long as what it hears can be held against that.
     pub(super) end: Option<EndId>,
     pub(super) asked: Rc<Asked>,
+    /// What is left of a refused line is being left out.
+    pub(super) skips: bool,
     /// Why a frame was refused last.
     pub(super) refused: Option<FrameError>,
 }
@@ -57,6 +59,7 @@ impl Witness {
             id: None,
             end: None,
             asked: Rc::default(),
+            skips: false,
             refused: None,
         }
     }

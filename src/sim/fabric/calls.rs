@@ -196,6 +196,12 @@ impl Fabric {
                 return self.queue.push(at, Event::CallFails { link: id, error });
             }
         };
+        self.call_arrives(callee, attempt, host, to);
+    }
+
+    /// A call has come to its host, which answers it; or a fault does.
+    fn call_arrives(&mut self, callee: EndId, attempt: u32, host: HostId, to: SocketAddr) {
+        let id = callee.link;
         let link = self.links.get_mut(&id).expect("it was there above");
         link.end_mut(Side::Callee).host = host;
         self.reach(callee);

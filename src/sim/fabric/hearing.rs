@@ -65,6 +65,12 @@ impl Fabric {
     }
 
     /// What an end's holder was handed and has not heard, if that is known.
+    pub(in crate::sim) fn unheard(&mut self, id: EndId) -> Option<&mut Unheard> {
+        let link = self.links.get_mut(&id.link)?;
+        link.end_mut(id.side).unheard.as_mut()
+    }
+
+    /// The same, taken out of the fabric for as long as users' code may run.
     pub(in crate::sim) fn take_unheard(&mut self, id: EndId) -> Option<Unheard> {
         let link = self.links.get_mut(&id.link)?;
         link.end_mut(id.side).unheard.take()
