@@ -274,22 +274,21 @@ impl Host {
         })
     }
 
-    fn listeners(&self) -> impl Iterator<Item = SocketId> {
-        self.listeners.iter().copied()
-    }
-
     /// Whether a listener can't be bound there, for another is.
     pub(super) fn is_taken(&self, address: SocketAddr) -> bool {
-        self.listeners().any(|id| match self.socket(id) {
-            Some(Socket::Listener(listener)) => collide(listener.address, address),
-            _ => false,
-        })
+        self.find_listener(|bound| takes(bound, address) || takes(address, bound))
+            .is_some()
     }
 
     /// The listener that takes calls to an address.
     pub(super) fn listener_at(&self, address: SocketAddr) -> Option<SocketId> {
-        self.listeners().find(|&id| match self.socket(id) {
-            Some(Socket::Listener(listener)) => takes(listener.address, address),
+        self.find_listener(|bound| takes(bound, address))
+    }
+
+    fn find_listener(&self, suits: impl Fn(SocketAddr) -> bool) -> Option<SocketId> {
+        let mut listeners = self.listeners.iter().copied();
+        listeners.find(|&id| match self.socket(id) {
+            Some(Socket::Listener(listener)) => suits(listener.address),
             _ => false,
         })
     }
@@ -384,9 +383,4 @@ fn takes(bound: SocketAddr, called: SocketAddr) -> bool {
     bound.port() == called.port()
         && bound.is_ipv4() == called.is_ipv4()
         && (bound.ip() == called.ip() || bound.ip().is_unspecified())
-}
-
-/// Whether two listeners can't be bound at once.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
-    takes(one, other) || takes(other, one)
 }

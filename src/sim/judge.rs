@@ -26,19 +26,23 @@ const PRESSURE_LOOKS: u64 = 16;
 
 /// What is wrong, once something is. It is told from outside, as a panic inside a callback would only end a connection.
 #[derive(Debug, Default)]
-pub(super) struct Verdict(RefCell<Option<String>>, Cell<bool>);
+pub(super) struct Verdict {
+    first: RefCell<Option<String>>,
+    /// Whether there is one, or was: asked more often than all else.
+    is_found: Cell<bool>,
+}
 
 impl Verdict {
     /// The first one stands.
     pub(super) fn say(&self, oracle: &str, what: impl FnOnce() -> String) {
-        if !self.1.replace(true) {
-            *self.0.borrow_mut() = Some(format!("{oracle}: {}", what()));
+        if !self.is_found.replace(true) {
+            *self.first.borrow_mut() = Some(format!("{oracle}: {}", what()));
         }
     }
 
     pub(super) fn take(&self) -> Option<String> {
-        if self.1.get() {
-            self.0.borrow_mut().take()
+        if self.is_found.get() {
+            self.first.borrow_mut().take()
         } else {
             None
         }

@@ -45,6 +45,11 @@ impl Machine {
         self.is_up() && !self.is_to_stop
     }
 
+    /// Whether a fault may end its process, which begins again.
+    pub(super) fn may_begin_again(&self) -> bool {
+        self.is_up() && self.setup.is_some()
+    }
+
     pub(super) fn is_up(&self) -> bool {
         !matches!(self.pace, Pace::Stopped | Pace::Down(_))
     }

@@ -4,7 +4,8 @@
 //!
 //! The reactors in it are the same code as in production: only the [`Network`](crate::network::Network) below them is
 //! another. To read on: `world` (what a test may ask of it), `turning` (whose turn it is), `peer` (scripts), `fabric` (what a kernel does), `pipe` (one
-//! direction of a stream), `choose` (where decisions come from).
+//! direction of a stream), `choose` (where decisions come from), `judge` and `witness` (what holds of every reactor),
+//! `listening`, `unheard` and `written` (the bytes that these compare).
 
 mod choose;
 mod conditions;

@@ -1,6 +1,7 @@
 //! One simulated host as its reactor sees it. Owns nothing but the handle: every call is a short borrow of the fabric,
 //! over before it returns, and none of them waits.
 
+use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::choose::Site;
 use super::errno;
 use super::fabric::Shared;
-use super::host::{HostId, Socket};
+use super::host::{HostId, Injected, Socket};
 use super::link::{EndId, Phase};
 use super::names::service_port;
 use crate::address::Address;
@@ -37,10 +38,7 @@ impl SimNetwork {
     }
 
     /// The error that a test has asked for, if any.
-    fn injected(
-        &self,
-        queue: impl FnOnce(&mut super::host::Injected) -> &mut std::collections::VecDeque<i32>,
-    ) -> io::Result<()> {
+    fn injected(&self, queue: impl FnOnce(&mut Injected) -> &mut VecDeque<i32>) -> io::Result<()> {
         let mut fabric = self.fabric.borrow_mut();
         let number = queue(&mut fabric.host_mut(self.host).injected).pop_front();
         number.map_or(Ok(()), |number| Err(errno::error(number)))

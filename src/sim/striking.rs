@@ -162,8 +162,7 @@ impl World {
     }
 
     fn strike_with_crash(&self) -> bool {
-        let lives = |machine: &Machine| machine.is_up() && machine.setup.is_some();
-        let Some(index) = self.any_machine(Family::Crashes, lives) else {
+        let Some(index) = self.any_machine(Family::Crashes, Machine::may_begin_again) else {
             return false;
         };
         let (power, pause) = {
@@ -226,8 +225,7 @@ impl World {
     }
 
     fn strike_with_stop(&self) -> bool {
-        let lives = |machine: &Machine| machine.is_up() && machine.setup.is_some();
-        let Some(index) = self.any_machine(Family::Stops, lives) else {
+        let Some(index) = self.any_machine(Family::Stops, Machine::may_begin_again) else {
             return false;
         };
         self.state.stopped_by_fault.borrow_mut().insert(index);

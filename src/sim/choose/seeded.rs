@@ -56,11 +56,7 @@ impl Seeded {
         let stream = &mut self.streams[site.index()];
         match site {
             // Another strike always follows, and a strike is about something in any case.
-            Site::When(_) => {
-                1 + stream
-                    .below(n.saturating_sub(1).max(1))
-                    .min(n.saturating_sub(1))
-            }
+            Site::When(_) => 1 + stream.below(n - 1),
             Site::Whom(_) | Site::How(_) | Site::Span(_) | Site::ResetLoses => stream.below(n),
             _ if power > 0 && stream.next() >> (64 - power) != 0 => 0,
             _ => stream.below(n),

@@ -29,11 +29,7 @@ impl Fabric {
 
     #[cfg(test)]
     pub(in crate::sim) fn listened_in(&self) -> Vec<EndId> {
-        use crate::sim::link::Side;
-        let ends = self.links.iter().flat_map(|(&link, state)| {
-            [Side::Caller, Side::Callee].map(|side| (EndId { link, side }, state.end(side)))
-        });
-        let listened = ends.filter(|(_, end)| end.unheard.is_some());
+        let listened = self.ends().filter(|(_, end)| end.unheard.is_some());
         listened.map(|(id, _)| id).collect()
     }
 

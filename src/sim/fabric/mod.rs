@@ -23,7 +23,7 @@ use super::family::Family;
 use super::faults::Faults;
 use super::host::{Host, HostId};
 use super::judge::Verdict;
-use super::link::{EndId, Link, LinkId, PeerId, Side};
+use super::link::{End, EndId, Link, LinkId, PeerId, Side};
 use super::names::Names;
 use super::queue::Queue;
 use super::random::Random;
@@ -357,6 +357,13 @@ impl Fabric {
 
     pub(super) fn link(&self, id: LinkId) -> Option<&Link> {
         self.links.get(&id)
+    }
+
+    /// Both ends of all connections.
+    fn ends(&self) -> impl Iterator<Item = (EndId, &End)> {
+        self.links.iter().flat_map(|(&link, state)| {
+            [Side::Caller, Side::Callee].map(|side| (EndId { link, side }, state.end(side)))
+        })
     }
 
     /// Forgets a connection once nobody holds it and nothing of it is under way.

@@ -325,10 +325,7 @@ impl Fabric {
 
     /// The ends on a host of which only its kernel knows.
     fn abandoned(&self, on: HostId) -> Vec<EndId> {
-        let ends = self.links.iter().flat_map(|(&id, link)| {
-            [Side::Caller, Side::Callee].map(|side| (EndId { link: id, side }, link.end(side)))
-        });
-        let abandoned = ends.filter(|(_, end)| {
+        let abandoned = self.ends().filter(|(_, end)| {
             end.host == on
                 && end.holder == Holder::Nobody
                 && matches!(end.phase, Phase::Open | Phase::Connecting)

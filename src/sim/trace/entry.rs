@@ -124,9 +124,7 @@ impl Excerpt {
             kept,
         }
     }
-}
 
-impl Excerpt {
     pub(in crate::sim) fn beginning(&self) -> &[u8] {
         &self.kept[..self.size.min(KEPT)]
     }
