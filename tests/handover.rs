@@ -279,6 +279,41 @@ fn a_successor_gets_what_was_not_delivered_just_once() {
     }
 }
 
+/// Answers a line that is refused by a successor, and has the connection closed for it.
+struct GivesUp;
+
+impl LineReceiver for GivesUp {
+    fn lines(&self) -> Lines {
+        Lines::crlf().max_length(3)
+    }
+
+    fn line_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+
+    fn line_too_long(&mut self, transport: &mut Transport<'_>) -> Refusal {
+        transport.switch_protocol(Successor(Lines::lf()));
+        Refusal::Lose
+    }
+}
+
+#[test]
+fn who_refuses_a_frame_hears_of_the_loss_himself() {
+    for stream in ["abcd", "abc\r"] {
+        let mut wire = testing::connect(GivesUp);
+        wire.receives(stream);
+        // Only now is it certain that the CR belongs to no delimiter.
+        wire.ends();
+        assert_eq!(
+            wire.callbacks(),
+            [
+                "made",
+                "refused longer than 3 bytes",
+                "lost bad frame: longer than 3 bytes"
+            ],
+            "{stream:?}"
+        );
+    }
+}
+
 /// Takes over, and hears lines of its own kind.
 struct Successor(Lines);
 

@@ -98,11 +98,11 @@ impl Reactor {
 
     fn refuse_last_frame(&mut self, id: ConnectionId, error: FrameError) {
         self.count_bad_frame(&error);
-        let refusal = self.dispatch(id, |protocol, transport| {
-            protocol.frame_refused(transport, &error)
+        self.dispatch(id, |protocol, transport| {
+            // Before it returns: a successor would hear of the loss, and not of the frame.
+            if protocol.frame_refused(transport, &error) == Refusal::Lose {
+                transport.refuse(Lost::BadFrame(error.clone()));
+            }
         });
-        if refusal == Some(Refusal::Lose) {
-            self.drain(id, Some(Lost::BadFrame(error)));
-        }
     }
 }

@@ -85,7 +85,7 @@ impl Witness {
             return self.stop_comparing();
         }
         let raw = self.asked.raw.get();
-        let framing = now.framing.as_deref();
+        let framing = now.framing_in_use();
         self.compare(transport, FRAMES, frame, |unheard| match raw {
             0 => unheard.hear_frame(now.rules(framing), frame),
             _ => Err(format!("{raw} bytes that are no frames are to come first")),

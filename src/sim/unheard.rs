@@ -110,7 +110,7 @@ impl Unheard {
     pub(super) fn hear_frame(&mut self, rules: Rules<'_>, frame: &[u8]) -> Objection {
         self.settle();
         let Some(framing) = rules.framing else {
-            return Err("nothing says what a frame is".into());
+            return Err("no frames are being cut".into());
         };
         self.skip_refused(framing)?;
         let next = next(framing, &self.bytes, rules.most);
