@@ -394,33 +394,6 @@ mod tests {
         assert!(unheard(b"last\n").hear_end(ended(&dropped)).is_err());
     }
 
-    /// Takes whatever is there for a frame.
-    struct Greedy;
-
-    impl Framing for Greedy {
-        fn next(&self, data: &[u8], _: usize) -> Found {
-            Found::Frame {
-                body: 0..data.len(),
-                size: data.len(),
-            }
-        }
-
-        fn at_eof(&self, _: &[u8]) -> Tail {
-            Tail::Dropped
-        }
-
-        fn encode(&self, _: &[u8], _: &mut Vec<u8>) -> Result<(), FrameError> {
-            Ok(())
-        }
-    }
-
-    #[test]
-    fn a_framing_that_depends_on_how_much_has_come_is_found_out() {
-        let framing = FramingKind::of(Greedy);
-        let mut bytes = unheard(b"all");
-        assert!(bytes.hear_frame(rules(&framing), b"all").is_err());
-    }
-
     #[test]
     fn what_a_layer_was_given_is_not_heard() {
         let mut bytes = unheard(b"handshake");
