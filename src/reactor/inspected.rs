@@ -174,45 +174,53 @@ impl Reactor {
             })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_cutting(&self, id: ConnectionId, raw: u64) {
         if let Some(inspector) = &self.inspector {
             inspector.cuts_anew(id, raw);
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn note_risen(&self, id: ConnectionId, height: usize, data: &[u8]) {
-        if let Some(inspector) = &self.inspector
-            && let Some(socket) = self.socket_of(id)
-        {
-            inspector.rises(socket, height, data);
+        if self.inspector.is_some() {
+            self.tell_of(id, |inspector, socket| {
+                inspector.rises(socket, height, data);
+            });
         }
     }
 
     /// Bytes that are being queued behind all others, or offered to the system.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn note_written(&self, id: ConnectionId, data: &[u8]) {
+        if self.inspector.is_some() {
+            self.tell_of(id, |inspector, socket| inspector.writes(socket, data));
+        }
+    }
+
+    // Apart from its callers, which are in everybody's way.
+    #[cold]
+    #[inline(never)]
+    fn tell_of(&self, id: ConnectionId, tell: impl FnOnce(&dyn Inspector, SocketId)) {
         if let Some(inspector) = &self.inspector
             && let Some(socket) = self.socket_of(id)
         {
-            inspector.writes(socket, data);
+            tell(&**inspector, socket);
         }
     }
 
     /// A frame that is being queued, perhaps in the place of another.
     pub(super) fn note_latest(&self, id: ConnectionId, latest: &Latest, frame: &Bytes) {
+        if self.inspector.is_none() {
+            return;
+        }
         let connection = self.connections.get(id);
         let unsent = connection.and_then(|connection| self.outs.get(connection.out));
         match unsent.and_then(|unsent| unsent.queue.span_of_latest(latest)) {
             None => self.note_written(id, frame),
-            Some(place) => {
-                if let Some(inspector) = &self.inspector
-                    && let Some(socket) = self.socket_of(id)
-                {
-                    inspector.replaces(socket, place, frame);
-                }
-            }
+            Some(place) => self.tell_of(id, |inspector, socket| {
+                inspector.replaces(socket, place, frame);
+            }),
         }
     }
 

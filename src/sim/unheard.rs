@@ -119,10 +119,12 @@ impl Unheard {
                 self.cut_in_two(framing, &body, size)?;
                 (body, size)
             }
-            Next::Nothing if rules.ended => match framing.at_eof(&self.bytes) {
-                Tail::Frame(body) => (body, self.bytes.len()),
-                tail => return Err(format!("of the rest its framing makes {tail:?}")),
-            },
+            Next::Nothing if rules.ended && !self.bytes.is_empty() => {
+                match framing.at_eof(&self.bytes) {
+                    Tail::Frame(body) => (body, self.bytes.len()),
+                    tail => return Err(format!("of the rest its framing makes {tail:?}")),
+                }
+            }
             other => return Err(format!("its framing, fed with all, finds {other:?}")),
         };
         if self.bytes.get(body.clone()) != Some(frame) {
