@@ -79,8 +79,8 @@ pub(crate) trait Inspector {
     /// Bytes came out of a stack of so many layers, for the protocol on the socket.
     fn rises(&self, socket: SocketId, height: usize, data: &[u8]);
 
-    /// Bytes to be sent on a socket, in their order and their envelopes: they are queued behind all others, or offered to the
-    /// system now.
+    /// Bytes to be sent on a socket, in their order and their envelopes: they are queued behind all others, or were just
+    /// offered to the system, which may have taken some.
     fn writes(&self, socket: SocketId, data: &[u8]);
 
     /// A frame takes the place of a queued one: where that lies in what is unsent.

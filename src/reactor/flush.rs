@@ -190,9 +190,7 @@ impl Reactor {
         let socket = connection
             .filter(|connection| connection.sends_at_once())
             .and_then(|connection| connection.socket());
-        let socket = socket?;
-        self.note_written(id, data);
-        Some(self.write_at_once(id, socket, data))
+        Some(self.write_at_once(id, socket?, data))
     }
 
     #[inline]
@@ -202,7 +200,7 @@ impl Reactor {
                 wire::sent(id, &self.connections, data, size);
                 self.counters.bytes_out += size as u64;
                 if self.watches.any() {
-                    self.note_activity(id, Idle::Writing);
+                    self.was_written(id, data);
                 }
                 size
             }
@@ -211,7 +209,14 @@ impl Reactor {
     }
 
     #[cold]
+    fn was_written(&mut self, id: ConnectionId, data: &[u8]) {
+        self.note_activity(id, Idle::Writing);
+        self.note_written(id, data);
+    }
+
+    #[cold]
     fn was_not_written(&mut self, id: ConnectionId, error: std::io::Error, data: &[u8]) -> usize {
+        self.note_written(id, data);
         if let ErrorKind::WouldBlock | ErrorKind::Interrupted = error.kind() {
             return 0;
         }
@@ -242,17 +247,27 @@ impl Reactor {
 
     fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
         let socket = socket.filter(|_| !self.crossed);
-        self.note_written(id, data);
-        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
+        let taken = match socket {
+            Some(socket) => self.write_at_once(id, socket, data),
+            None => self.will_be_written(id, data),
+        };
         if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
             self.output(id).push(&data[taken..]);
         }
     }
 
+    /// None of these are offered yet: how many are done with.
+    fn will_be_written(&self, id: ConnectionId, data: &[u8]) -> usize {
+        self.note_written(id, data);
+        0
+    }
+
     fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
         let socket = socket.filter(|_| !self.crossed);
-        self.note_written(id, &buffer);
-        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
+        let taken = match socket {
+            Some(socket) => self.write_at_once(id, socket, &buffer),
+            None => self.will_be_written(id, &buffer),
+        };
         self.keep_output(id, buffer, taken);
     }
 

@@ -41,7 +41,12 @@ struct Silence {
 }
 
 impl Watches {
-    /// Whether anybody has ever been watched.
+    /// From now on it is as if somebody were watched.
+    pub(super) fn attend(&mut self) {
+        self.places.push(None);
+    }
+
+    /// Whether anybody has ever been watched, or somebody looks on.
     #[inline]
     pub(super) fn any(&self) -> bool {
         !self.places.is_empty()

@@ -41,6 +41,8 @@ impl Reactor {
         if inspector.takes(RarePath::LastSerials) {
             self.connections.begin_near_the_last_serial();
         }
+        // What is written at once is told of where those who are watched are told of it: one question for both.
+        self.watches.attend();
         self.inspector = Some(inspector);
     }
 
@@ -190,7 +192,7 @@ impl Reactor {
         }
     }
 
-    /// Bytes that are being queued behind all others, or offered to the system.
+    /// Bytes that are being queued behind all others, or were just offered to the system with none before them.
     #[inline(always)]
     pub(crate) fn note_written(&self, id: ConnectionId, data: &[u8]) {
         if self.inspector.is_some() {

@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use bytes::Bytes;
+
 use super::Fabric;
 use crate::sim::link::EndId;
 use crate::sim::unheard::Objection;
@@ -24,26 +26,29 @@ impl Fabric {
     }
 
     pub(in crate::sim) fn wrote(&mut self, id: EndId, data: &[u8]) {
-        self.account(id, data.len(), |written| written.write(data));
+        let objection = self.account(id, data.len(), |written| written.write(data));
+        self.object(id, objection.unwrap_or(Ok(())));
     }
 
     pub(in crate::sim) fn replaced(&mut self, id: EndId, place: Range<usize>, frame: &[u8]) {
         self.account(id, frame.len(), |written| written.replace(place, frame));
     }
 
-    fn account(&mut self, id: EndId, size: usize, note: impl FnOnce(&mut Written)) {
-        let Some(link) = self.links.get_mut(&id.link) else {
-            return;
-        };
-        let account = &mut link.end_mut(id.side).written;
-        match account {
-            Some(written) if written.pending() + size <= MOST => note(written),
-            _ => *account = None,
+    fn account<R>(
+        &mut self,
+        id: EndId,
+        size: usize,
+        note: impl FnOnce(&mut Written) -> R,
+    ) -> Option<R> {
+        let account = &mut self.links.get_mut(&id.link)?.end_mut(id.side).written;
+        if account.as_ref()?.pending() + size > MOST {
+            *account = None;
         }
+        account.as_mut().map(note)
     }
 
     /// A kernel was offered so many bytes, and takes these.
-    pub(super) fn check_taken(&mut self, id: EndId, offered: usize, data: &[u8]) {
+    pub(super) fn check_taken(&mut self, id: EndId, offered: usize, data: &Bytes) {
         let link = self.links.get_mut(&id.link);
         let written = link.and_then(|link| link.end_mut(id.side).written.as_mut());
         let objection = written.map_or(Ok(()), |written| written.take(offered, data));
@@ -54,11 +59,13 @@ impl Fabric {
     pub(in crate::sim) fn check_all_taken(&mut self, id: EndId, when: &str) {
         let link = self.links.get(&id.link);
         let written = link.and_then(|link| link.end(id.side).written.as_ref());
-        let pending = written.map_or(0, Written::pending);
-        if pending > 0 {
-            let objection = format!("{when}, and {pending} bytes that were written are not sent");
-            self.object(id, Err(objection));
-        }
+        let objection = written.map_or(Ok(()), |written| match written.pending() {
+            0 => written.check_told(),
+            pending => Err(format!(
+                "{when}, and {pending} bytes that were written are not sent"
+            )),
+        });
+        self.object(id, objection);
     }
 
     /// An end has been read to its end: that is as much as was written.
