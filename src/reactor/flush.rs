@@ -247,31 +247,26 @@ impl Reactor {
 
     fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
         let socket = socket.filter(|_| !self.crossed);
-        let taken = match socket {
-            Some(socket) => self.write_at_once(id, socket, data),
-            None => self.will_be_written(id, data),
-        };
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
         if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
+            if socket.is_none() {
+                self.note_written(id, data);
+            }
             self.output(id).push(&data[taken..]);
         }
     }
 
-    /// None of these are offered yet: how many are done with.
-    fn will_be_written(&self, id: ConnectionId, data: &[u8]) -> usize {
-        self.note_written(id, data);
-        0
-    }
-
     fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
         let socket = socket.filter(|_| !self.crossed);
-        let taken = match socket {
-            Some(socket) => self.write_at_once(id, socket, &buffer),
-            None => self.will_be_written(id, &buffer),
-        };
+        if socket.is_none() {
+            self.note_written(id, &buffer);
+        }
+        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
         self.keep_output(id, buffer, taken);
     }
 
     /// Queues what a callback wrote to its own connection.
+    #[cold]
     pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
         match written {
             Written::Nothing => {}
