@@ -246,34 +246,29 @@ impl Reactor {
     }
 
     fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
-        let socket = socket.filter(|_| !self.crossed);
-        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, data));
+        let Some(socket) = socket.filter(|_| !self.crossed) else {
+            return self.push(id, data);
+        };
+        let taken = self.write_at_once(id, socket, data);
         if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
-            if socket.is_none() {
-                self.note_written(id, data);
-            }
-            self.output(id).push(&data[taken..]);
+            self.push_rest(id, &data[taken..]);
         }
     }
 
     fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
-        let socket = socket.filter(|_| !self.crossed);
-        if socket.is_none() {
-            self.note_written(id, &buffer);
-        }
-        let taken = socket.map_or(0, |socket| self.write_at_once(id, socket, &buffer));
+        let Some(socket) = socket.filter(|_| !self.crossed) else {
+            return self.queue_written(id, Written::Buffer(buffer), &[]);
+        };
+        let taken = self.write_at_once(id, socket, &buffer);
         self.keep_output(id, buffer, taken);
     }
 
     /// Queues what a callback wrote to its own connection.
-    #[cold]
+    #[inline(never)]
     pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
         match written {
             Written::Nothing => {}
-            Written::Part(part) => {
-                self.note_written(id, &chunk[part.clone()]);
-                self.output(id).push(&chunk[part]);
-            }
+            Written::Part(part) => self.push(id, &chunk[part]),
             Written::Buffer(buffer) => {
                 self.note_written(id, &buffer);
                 self.keep_output(id, buffer, 0);

@@ -197,8 +197,7 @@ impl Reactor {
                 && matches!(connection.writing, Writing::Open | Writing::Ending)
         });
         if sends && !wire.is_empty() {
-            self.note_written(id, &wire);
-            self.output(id).push(&wire);
+            self.push(id, &wire);
         }
         wire.clear();
         self.pool.put(wire);

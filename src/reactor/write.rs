@@ -35,9 +35,22 @@ impl Reactor {
         {
             self.write_through_layers(id, data);
         } else {
-            self.note_written(id, data);
-            self.output(id).push(data);
+            self.push(id, data);
         }
+    }
+
+    /// Queues bytes behind all others, in the form in which they leave.
+    // Apart from its callers, whose frequent way is another.
+    #[inline(never)]
+    pub(super) fn push(&mut self, id: ConnectionId, data: &[u8]) {
+        self.note_written(id, data);
+        self.push_rest(id, data);
+    }
+
+    /// Queues what is left of bytes that were offered.
+    #[inline(never)]
+    pub(super) fn push_rest(&mut self, id: ConnectionId, data: &[u8]) {
+        self.output(id).push(data);
     }
 
     /// For a pipe: offers bytes to the system from where they lie, if nothing waits before them, and queues what it does
@@ -46,7 +59,7 @@ impl Reactor {
     pub(super) fn write_through(&mut self, id: ConnectionId, data: &[u8]) {
         match self.offer_at_once(id, data) {
             Some(taken) if taken < data.len() && self.takes_write(id) => {
-                self.output(id).push(&data[taken..]);
+                self.push_rest(id, &data[taken..]);
             }
             None if !data.is_empty() && self.takes_write(id) => self.queue(id, data),
             _ => {}
@@ -107,10 +120,7 @@ impl Reactor {
             let result = encode(framing.as_deref(), frame, &mut encoded);
             match result {
                 Ok(()) if has_layers => self.write_through_layers(id, &encoded),
-                Ok(()) => {
-                    self.note_written(id, &encoded);
-                    self.output(id).push(&encoded);
-                }
+                Ok(()) => self.push(id, &encoded),
                 Err(_) => {}
             }
             encoded.clear();
