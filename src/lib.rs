@@ -80,6 +80,7 @@ mod canary;
 #[macro_use]
 pub mod canary;
 
+pub mod endpoint;
 pub mod framing;
 pub mod guide;
 pub mod layer;
@@ -96,7 +97,6 @@ mod arena;
 mod buffer_pool;
 mod connection;
 mod counters;
-mod endpoint;
 mod error;
 mod forward;
 mod frame_queue;
@@ -117,12 +117,15 @@ mod table;
 mod timer;
 mod transport;
 
-pub use address::Address;
+pub use address::{Address, UnixAddress};
 pub use counters::Counters;
-pub use endpoint::{ClientEndpoint, Port, ServerEndpoint};
+pub use endpoint::{
+    ClientEndpoint, Inherited, Port, ServerEndpoint, TcpClientEndpoint, TcpServerEndpoint,
+    UnixClientEndpoint, UnixServerEndpoint, Wrapped, Wrapping, WrappingOptions,
+};
 pub use error::{
-    ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError, OsError,
-    Result, Side,
+    AdoptError, ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError,
+    OsError, Result, Side,
 };
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
@@ -131,7 +134,7 @@ pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};
-pub use network::{Arrival, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
+pub use network::{Arrival, Credentials, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;

@@ -4,13 +4,11 @@
 //! first; times as what has passed since the one before.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::call::{Answer, Call, Event, Failure, Told};
 use super::history::{Finder, LONGEST, MOST_FOUND};
 use super::tags::{self, answer, call};
-use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
     Arrival, DeferError, Farewell, Posted, Readiness, SocketId, StampedBy, Time, Token,
@@ -49,12 +47,19 @@ impl Encoder {
             Call::Random => self.out.push(call::RANDOM),
             Call::Listen {
                 address,
+                mode,
                 backlog,
                 token,
             } => {
                 self.out.push(call::LISTEN);
                 self.address(address);
+                self.mode(address, *mode);
                 self.number(u64::from(*backlog));
+                self.token(*token);
+            }
+            Call::Adopt { socket, token } => {
+                self.out.push(call::ADOPT);
+                self.inherited(socket);
                 self.token(*token);
             }
             Call::Accept(socket) => self.call_of(call::ACCEPT, *socket),
@@ -88,6 +93,7 @@ impl Encoder {
             Call::ShutDownWrite(socket) => self.call_of(call::SHUT_DOWN_WRITE, *socket),
             Call::TakeError(socket) => self.call_of(call::TAKE_ERROR, *socket),
             Call::LocalAddress(socket) => self.call_of(call::LOCAL_ADDRESS, *socket),
+            Call::PeerCredentials(socket) => self.call_of(call::PEER_CREDENTIALS, *socket),
             Call::Close(socket, farewell) => {
                 self.call_of(call::CLOSE, *socket);
                 self.out.push(u8::from(*farewell == Farewell::Reset));
@@ -166,6 +172,14 @@ impl Encoder {
             Answer::Address(address) => {
                 self.out.push(answer::ADDRESS);
                 self.address(address);
+            }
+            Answer::Credentials(credentials) => {
+                self.out.push(answer::CREDENTIALS);
+                self.maybe(credentials.as_ref(), Self::credentials);
+            }
+            Answer::AdoptRefused(error) => {
+                self.out.push(answer::ADOPT_REFUSED);
+                self.adopt_error(error);
             }
             Answer::Maybe(number) => {
                 self.out.push(answer::MAYBE);
@@ -312,38 +326,15 @@ impl Encoder {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn maybe<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+    pub(super) fn maybe<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
         self.out.push(u8::from(value.is_some()));
         if let Some(value) = value {
             put(self, value);
-        }
-    }
-
-    fn address(&mut self, address: &Address) {
-        let Address::Tcp(address) = address;
-        self.ip(address.ip());
-        self.out.extend(address.port().to_le_bytes());
-        if let SocketAddr::V6(v6) = address {
-            self.number(u64::from(v6.flowinfo()));
-            self.number(u64::from(v6.scope_id()));
-        }
-    }
-
-    fn ip(&mut self, ip: IpAddr) {
-        match ip {
-            IpAddr::V4(ip) => {
-                self.out.push(4);
-                self.out.extend(ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                self.out.push(6);
-                self.out.extend(ip.octets());
-            }
         }
     }
 

@@ -33,6 +33,8 @@ pub(super) mod call {
     pub(in crate::record) const DEFER: u8 = 25;
     pub(in crate::record) const POSTED: u8 = 26;
     pub(in crate::record) const END: u8 = 27;
+    pub(in crate::record) const ADOPT: u8 = 28;
+    pub(in crate::record) const PEER_CREDENTIALS: u8 = 29;
 }
 
 pub(super) mod answer {
@@ -55,6 +57,8 @@ pub(super) mod answer {
     pub(in crate::record) const MAYBE: u8 = 15;
     pub(in crate::record) const NAME_REFUSED: u8 = 16;
     pub(in crate::record) const WORK_REFUSED: u8 = 17;
+    pub(in crate::record) const CREDENTIALS: u8 = 18;
+    pub(in crate::record) const ADOPT_REFUSED: u8 = 19;
 }
 
 pub(super) fn of_readiness(readiness: &Readiness) -> u8 {

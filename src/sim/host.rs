@@ -11,8 +11,9 @@ use super::errno;
 use super::flag::Flag;
 use super::link::EndId;
 use super::random::Random;
+use super::unix_names::{UnixNames, is_unix};
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
+use crate::network::{Credentials, LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -43,6 +44,9 @@ pub(super) struct Host {
     marked: VecDeque<SocketId>,
     ports: BTreeSet<u16>,
     next_port: u16,
+    pub(super) unix: UnixNames,
+    /// Who its processes are, if that was said.
+    pub(super) credentials: Option<Credentials>,
     /// How many connections it has had: the last one's number.
     pub(super) connections: u64,
     pub(super) injected: Injected,
@@ -132,6 +136,8 @@ impl Host {
             marked: VecDeque::new(),
             ports: BTreeSet::new(),
             next_port: *EPHEMERAL.start(),
+            unix: UnixNames::default(),
+            credentials: None,
             connections: 0,
             injected: Injected::default(),
             signals: Vec::new(),
@@ -171,6 +177,18 @@ impl Host {
     /// How many descriptors its process has open.
     pub(super) fn open_descriptors(&self) -> usize {
         self.open_sockets() - self.scripted
+    }
+
+    /// Who its process is: a user, with a number that each process has for itself.
+    pub(super) fn credentials(&self) -> Credentials {
+        let pid =
+            u32::try_from(self.process).map_or(u32::MAX, |process| process.saturating_add(1000));
+        let user = Credentials {
+            pid,
+            uid: 1000,
+            gid: 1000,
+        };
+        self.credentials.unwrap_or(user)
     }
 
     pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
@@ -217,7 +235,7 @@ impl Host {
         match self.remove(id) {
             Some(Socket::Stream { end, .. }) => vec![end],
             Some(Socket::Listener(listener)) => {
-                self.release_port(listener.address.port());
+                self.let_go_of(listener.address);
                 listener.backlog.into()
             }
             None => Vec::new(),
@@ -372,6 +390,15 @@ impl Host {
     /// Takes this very port.
     pub(super) fn claim_port(&mut self, port: u16) -> bool {
         self.ports.insert(port)
+    }
+
+    /// A listener there is closed.
+    pub(super) fn let_go_of(&mut self, address: SocketAddr) {
+        if is_unix(address) {
+            self.unix.closes(address);
+        } else {
+            self.release_port(address.port());
+        }
     }
 
     pub(super) fn release_port(&mut self, port: u16) {

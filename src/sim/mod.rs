@@ -12,6 +12,7 @@ mod errno;
 mod fabric;
 mod family;
 mod faults;
+mod files;
 mod flag;
 mod host;
 mod hosting;
@@ -32,6 +33,7 @@ mod striking;
 mod sweep;
 mod trace;
 mod turning;
+mod unix_names;
 mod witness;
 mod world;
 

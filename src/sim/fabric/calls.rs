@@ -14,6 +14,7 @@ use crate::sim::host::{HostId, Listener, Socket};
 use crate::sim::link::{End, EndId, Holder, Link, LinkId, Phase, Side};
 use crate::sim::pipe::{Payload, Pipe};
 use crate::sim::trace::{Flight, What, Wire};
+use crate::sim::unix_names::is_unix;
 
 /// How often a kernel repeats a call that is not answered, with pauses of 1 s, 2 s, 4 s and so on: Linux gives up after
 /// 127 s.
@@ -49,7 +50,17 @@ impl Fabric {
         } else {
             host.claim_port(address.port());
         }
-        let socket = host.insert(Socket::Listener(Listener {
+        Ok((self.add_listener(on, address, backlog, token), address))
+    }
+
+    pub(super) fn add_listener(
+        &mut self,
+        on: HostId,
+        address: SocketAddr,
+        backlog: u32,
+        token: Option<Token>,
+    ) -> SocketId {
+        let socket = self.host_mut(on).insert(Socket::Listener(Listener {
             address,
             token,
             backlog: VecDeque::new(),
@@ -57,8 +68,9 @@ impl Fabric {
             depth: usize::try_from(backlog).map_or(usize::MAX, |n| n.saturating_add(1)),
             awaits_input: true,
         }));
-        self.note(on, What::Listens(address));
-        Ok((socket, address))
+        let shown = self.shown(on, address);
+        self.note(on, What::Listens(shown));
+        socket
     }
 
     /// Begins a call; the [`Phase`] of its end tells how it goes. Somebody is to hold the end at once.
@@ -87,7 +99,12 @@ impl Fabric {
         if self.cut_off.contains(&to.ip()) {
             return Err(errno::error(errno::ENETUNREACH));
         }
-        match self.choose(Site::Connect, 3) {
+        let fault = if is_unix(to) {
+            0
+        } else {
+            self.choose(Site::Connect, 3)
+        };
+        match fault {
             0 => {}
             1 => return Err(errno::error(errno::ENETUNREACH)),
             _ => return Err(errno::error(errno::EADDRNOTAVAIL)),
@@ -96,7 +113,7 @@ impl Fabric {
         let id = LinkId(self.next_link);
         self.next_link += 1;
         let link = Link::new(
-            Wire::new(id, from, local, to),
+            Wire::new(id, from, local, to).shown_as([local, to].map(|end| self.shown(from, end))),
             [
                 End::new(from, local, to, Holder::Nobody, Phase::Connecting),
                 End::new(from, to, local, Holder::Nobody, Phase::Absent),
@@ -199,7 +216,12 @@ impl Fabric {
         let link = self.links.get_mut(&id).expect("it was there above");
         link.end_mut(Side::Callee).host = host;
         self.reach(callee);
-        match self.choose(Site::Answer, 6) {
+        let fault = if is_unix(to) {
+            0
+        } else {
+            self.choose(Site::Answer, 6)
+        };
+        match fault {
             0 => {}
             1 => return self.reset(callee),
             2 => return self.call_fails(id, errno::EHOSTUNREACH),
@@ -221,7 +243,12 @@ impl Fabric {
             }
         } else {
             self.note_dropped_call(callee, "the backlog is full");
-            self.repeat_call(id, attempt);
+            if is_unix(to) {
+                // Nobody waits for room in it.
+                self.call_fails(id, errno::EAGAIN);
+            } else {
+                self.repeat_call(id, attempt);
+            }
         }
     }
 
@@ -359,7 +386,7 @@ impl Fabric {
         match host.remove(id) {
             Some(Socket::Stream { end, .. }) => self.close(end, farewell),
             Some(Socket::Listener(listener)) => {
-                host.release_port(listener.address.port());
+                host.let_go_of(listener.address);
                 for end in listener.backlog {
                     self.close(end, Farewell::Reset);
                 }

@@ -9,6 +9,7 @@ mod peers;
 mod poll;
 mod streams;
 mod strikes;
+mod unix;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
