@@ -199,10 +199,12 @@ mod tests {
                 ServerEndpoint::unix("/x").mode(0o660).backlog(5),
             ),
         ] {
-            assert_eq!(description.parse(), Ok(endpoint.into()), "{description}");
+            let endpoint = ServerEndpoint::from(endpoint);
+            assert_eq!(description.parse(), Ok(endpoint), "{description}");
         }
         let timeout = ClientEndpoint::unix("/x").timeout(Duration::from_millis(500));
-        assert_eq!("unix:/x:timeout=0.5".parse(), Ok(timeout.into()));
+        let endpoint = ClientEndpoint::from(timeout);
+        assert_eq!("unix:/x:timeout=0.5".parse(), Ok(endpoint));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
+mod limits;
 mod waiting;
 
 use std::collections::BTreeMap;
@@ -99,10 +100,8 @@ impl OsNetwork {
             workers: Workers::new(Arc::clone(&waker) as Arc<dyn Wake>),
             waker,
             signals: None,
-            reserve: open_reserve(),
-            descriptor_limit: std::fs::read_to_string("/proc/self/limits")
-                .ok()
-                .and_then(|limits| open_files_limit(&limits)),
+            reserve: limits::open_reserve(),
+            descriptor_limit: limits::descriptors(),
             clock: Clock::start(),
             random: SplitMix::unpredictable(),
         })
@@ -209,13 +208,13 @@ impl Network for OsNetwork {
 
     fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
         if self.reserve.is_none() {
-            self.reserve = open_reserve();
+            self.reserve = limits::open_reserve();
         }
         if self.reserve.take().is_none() {
             return Err(io::ErrorKind::Unsupported.into());
         }
         let refused = self.accept_from(listener).map(drop);
-        self.reserve = open_reserve();
+        self.reserve = limits::open_reserve();
         refused
     }
 
@@ -384,19 +383,6 @@ fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
         .register(stream, selector_token(token)?, both)
 }
 
-/// `None` where there is no such file, and while descriptors are exhausted: asked again when it is needed.
-fn open_reserve() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
-/// The soft limit on open files, from the text of `/proc/self/limits`.
-fn open_files_limit(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[derive(Debug)]
 struct OsWaker(mio::Waker);
 
@@ -405,22 +391,5 @@ impl Wake for OsWaker {
         if let Err(error) = self.0.wake() {
             log::debug!("a wake-up failed: {error}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_soft_limit_is_read_from_the_table() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             63447                63447                processes \n\
-                      Max open files            1024                 524288               files     \n";
-        assert_eq!(open_files_limit(limits), Some(1024));
-        let unlimited =
-            "Max open files            unlimited            unlimited            files\n";
-        assert_eq!(open_files_limit(unlimited), None);
-        assert_eq!(open_files_limit(""), None);
     }
 }

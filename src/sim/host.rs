@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use super::errno;
 use super::flag::Flag;
 use super::link::EndId;
+use super::ports::Ports;
 use super::random::Random;
 use super::unix_names::{UnixNames, is_unix};
 use crate::error::NameError;
@@ -17,9 +18,6 @@ use crate::network::{Credentials, LookupId, Signal, SocketId, Time, Token, WorkI
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
-
-/// Linux's range of ports that the kernel gives out itself.
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 
 /// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
@@ -42,8 +40,7 @@ pub(super) struct Host {
     pub(super) wanting: Option<Want>,
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
-    ports: BTreeSet<u16>,
-    next_port: u16,
+    pub(super) ports: Ports,
     pub(super) unix: UnixNames,
     /// Who its processes are, if that was said.
     pub(super) credentials: Option<Credentials>,
@@ -134,8 +131,7 @@ impl Host {
             limit: None,
             wanting: None,
             marked: VecDeque::new(),
-            ports: BTreeSet::new(),
-            next_port: *EPHEMERAL.start(),
+            ports: Ports::default(),
             unix: UnixNames::default(),
             credentials: None,
             connections: 0,
@@ -372,37 +368,13 @@ impl Host {
             || self.waker.is_raised()
     }
 
-    /// Takes a port that nobody uses.
-    pub(super) fn take_port(&mut self) -> Option<u16> {
-        for _ in EPHEMERAL {
-            let port = self.next_port;
-            self.next_port = match port.checked_add(1) {
-                Some(next) if EPHEMERAL.contains(&next) => next,
-                _ => *EPHEMERAL.start(),
-            };
-            if self.ports.insert(port) {
-                return Some(port);
-            }
-        }
-        None
-    }
-
-    /// Takes this very port.
-    pub(super) fn claim_port(&mut self, port: u16) -> bool {
-        self.ports.insert(port)
-    }
-
     /// A listener there is closed.
     pub(super) fn let_go_of(&mut self, address: SocketAddr) {
         if is_unix(address) {
             self.unix.closes(address);
         } else {
-            self.release_port(address.port());
+            self.ports.release(address.port());
         }
-    }
-
-    pub(super) fn release_port(&mut self, port: u16) {
-        self.ports.remove(&port);
     }
 }
 

@@ -26,6 +26,7 @@ mod panics;
 mod pcap;
 mod peer;
 mod pipe;
+mod ports;
 mod queue;
 mod random;
 mod shrink;

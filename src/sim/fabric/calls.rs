@@ -1,16 +1,15 @@
-//! How connections come to be: listening, calling, the backlog, accepting. Owns routes and the handshake; does not
+//! How connections come to be: calling, the backlog, accepting. Owns routes and the handshake; does not
 //! touch the bytes that follow it.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Event, Fabric, LEAST_WINDOW, LENGTHS, length};
-use crate::network::{Farewell, SocketId, Token};
+use crate::network::SocketId;
 use crate::sim::choose::Site;
 use crate::sim::errno;
-use crate::sim::host::{HostId, Listener, Socket};
+use crate::sim::host::{HostId, Socket};
 use crate::sim::link::{End, EndId, Holder, Link, LinkId, Phase, Side};
 use crate::sim::pipe::{Payload, Pipe};
 use crate::sim::trace::{Flight, What, Wire};
@@ -30,49 +29,6 @@ enum Route {
 }
 
 impl Fabric {
-    pub(in crate::sim) fn listen(
-        &mut self,
-        on: HostId,
-        mut address: SocketAddr,
-        backlog: u32,
-        token: Option<Token>,
-    ) -> io::Result<(SocketId, SocketAddr)> {
-        let host = self.host_mut(on);
-        host.check_descriptors()?;
-        if !host.owns(address.ip()) {
-            return Err(errno::error(errno::EADDRNOTAVAIL));
-        }
-        if address.port() == 0 {
-            let free = host.take_port();
-            address.set_port(free.ok_or_else(|| errno::error(errno::EADDRINUSE))?);
-        } else if host.is_taken(address) {
-            return Err(errno::error(errno::EADDRINUSE));
-        } else {
-            host.claim_port(address.port());
-        }
-        Ok((self.add_listener(on, address, backlog, token), address))
-    }
-
-    pub(super) fn add_listener(
-        &mut self,
-        on: HostId,
-        address: SocketAddr,
-        backlog: u32,
-        token: Option<Token>,
-    ) -> SocketId {
-        let socket = self.host_mut(on).insert(Socket::Listener(Listener {
-            address,
-            token,
-            backlog: VecDeque::new(),
-            // `listen(2)` admits one more than it is told.
-            depth: usize::try_from(backlog).map_or(usize::MAX, |n| n.saturating_add(1)),
-            awaits_input: true,
-        }));
-        let shown = self.shown(on, address);
-        self.note(on, What::Listens(shown));
-        socket
-    }
-
     /// Begins a call; the [`Phase`] of its end tells how it goes. Somebody is to hold the end at once.
     pub(in crate::sim) fn connect(
         &mut self,
@@ -153,9 +109,9 @@ impl Fabric {
             local.set_ip(host.source_for(to.ip()));
         }
         if local.port() == 0 {
-            let free = host.take_port();
+            let free = host.ports.take();
             local.set_port(free.ok_or_else(|| errno::error(errno::EADDRNOTAVAIL))?);
-        } else if !host.claim_port(local.port()) {
+        } else if !host.ports.claim(local.port()) {
             return Err(errno::error(errno::EADDRINUSE));
         }
         Ok(local)
@@ -378,29 +334,6 @@ impl Fabric {
             listener.backlog.push_front(end);
             host.mark(id);
         }
-    }
-
-    /// Closes a socket or listener. Who waits in a backlog is reset.
-    pub(in crate::sim) fn close_socket(&mut self, on: HostId, id: SocketId, farewell: Farewell) {
-        let host = self.host_mut(on);
-        match host.remove(id) {
-            Some(Socket::Stream { end, .. }) => self.close(end, farewell),
-            Some(Socket::Listener(listener)) => {
-                host.let_go_of(listener.address);
-                for end in listener.backlog {
-                    self.close(end, Farewell::Reset);
-                }
-            }
-            None => {}
-        }
-    }
-
-    /// A host's process is gone: its kernel closes what it leaves open.
-    pub(in crate::sim) fn end_process(&mut self, on: HostId) {
-        for id in self.host(on).descriptors() {
-            self.close_socket(on, id, Farewell::Close);
-        }
-        self.host_mut(on).end_process();
     }
 }
 

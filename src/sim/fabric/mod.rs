@@ -7,6 +7,7 @@ mod hearing;
 mod notes;
 mod peers;
 mod poll;
+mod sockets;
 mod streams;
 mod strikes;
 mod unix;
@@ -362,7 +363,7 @@ impl Fabric {
         };
         if link.is_over() {
             let (host, port) = (link.end(Side::Caller).host, link.port);
-            self.host_mut(host).release_port(port);
+            self.host_mut(host).ports.release(port);
             self.links.remove(&id);
         }
     }
