@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
@@ -12,7 +13,7 @@ use super::host::HostId;
 use super::link::{PeerId, Phase};
 use super::world::World;
 use crate::address::UnixAddress;
-use crate::network::{Farewell, SocketId};
+use crate::network::{Farewell, ListenOptions, SocketId};
 
 /// One end of a connection, moved by a test: a telnet with a script.
 ///
@@ -28,7 +29,7 @@ pub struct Peer {
 pub struct PeerListener {
     world: World,
     host: HostId,
-    sockets: [SocketId; 2],
+    sockets: Vec<SocketId>,
 }
 
 impl World {
@@ -92,14 +93,37 @@ impl World {
         let mut fabric = self.fabric().borrow_mut();
         let id = fabric.host_named(host);
         let any = ["0.0.0.0", "::"].map(|ip| ip.parse::<IpAddr>().expect("an address"));
-        let sockets = any.map(|ip| match fabric.listen(id, (ip, port).into(), 128, None) {
-            Ok((socket, _)) => socket,
-            Err(error) => panic!("a peer can't listen on {host}:{port}: {error}"),
-        });
+        let sockets =
+            any.into_iter()
+                .map(|ip| match fabric.listen(id, (ip, port).into(), 128, None) {
+                    Ok((socket, _)) => socket,
+                    Err(error) => panic!("a peer can't listen on {host}:{port}: {error}"),
+                });
         PeerListener {
             world: self.clone(),
             host: id,
-            sockets,
+            sockets: sockets.collect(),
+        }
+    }
+
+    /// Listens for peers on a socket file of a host, which is made if there is none of that name.
+    ///
+    /// # Panics
+    /// If something else is there already.
+    #[track_caller]
+    pub fn unix_peer_listener(&self, host: &str, path: impl Into<PathBuf>) -> PeerListener {
+        let name = UnixAddress::Path(path.into());
+        let mut fabric = self.fabric().borrow_mut();
+        let id = fabric.host_named(host);
+        let options = ListenOptions::default();
+        let socket = match fabric.listen_unix(id, &name, &options, None) {
+            Ok((socket, _)) => socket,
+            Err(error) => panic!("a peer can't listen on {name} of {host}: {error}"),
+        };
+        PeerListener {
+            world: self.clone(),
+            host: id,
+            sockets: vec![socket],
         }
     }
 

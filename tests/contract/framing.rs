@@ -11,7 +11,7 @@ use ropewalk::{FrameError, Framing, Lines, Listener};
 use crate::spy::{Log, Spy};
 use crate::world::{PATIENCE, Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_line_without_an_end_costs_its_connection_and_not_the_memory,
     a_line_of_just_the_limit_passes_and_one_more_byte_does_not_however_they_come,
     many_lines_of_one_portion_are_heard_one_by_one,

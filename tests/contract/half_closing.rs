@@ -8,7 +8,7 @@ use ropewalk::{ConnectionId, Limits};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_peer_that_half_closed_can_still_be_written_to,
     after_our_half_close_the_peer_is_heard_until_it_ends_too,
     it_is_over_when_both_halves_are_whichever_ends_first,

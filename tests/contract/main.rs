@@ -8,6 +8,7 @@ mod alone;
 mod asking;
 mod calling;
 mod counted;
+mod directory;
 mod known;
 mod logs;
 mod peer;

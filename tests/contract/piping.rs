@@ -10,7 +10,7 @@ use crate::known::{Known, text, text_between};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, PeerListener, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     what_each_peer_sends_the_other_gets_in_whatever_pieces,
     what_was_sent_before_the_other_connection_stood_is_passed_on,
     what_was_given_back_goes_through_the_pipe_first,

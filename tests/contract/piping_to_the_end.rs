@@ -11,7 +11,7 @@ use crate::world::{Peer, World, contract};
 
 use crate::piping::{LOW, Switchboard, WAYS, joined, two_paused};
 
-contract! { everywhere:
+contract! { streams:
     an_end_is_passed_on_and_the_other_way_goes_on,
     an_end_that_was_heard_before_the_joining_is_passed_on,
     a_reset_of_one_is_a_reset_of_the_other,

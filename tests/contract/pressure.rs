@@ -12,7 +12,7 @@ use crate::known::{Known, text, text_between};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_writer_that_heeds_the_notices_has_little_waiting,
     by_default_who_does_not_read_replies_is_not_read_either,
     a_peer_that_takes_nothing_is_lost_once_more_than_the_limit_waits,

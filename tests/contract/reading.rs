@@ -13,7 +13,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     what_was_left_in_the_socket_in_a_pause_comes_without_a_new_event,
     a_long_input_is_read_to_its_end,
     a_portion_is_never_more_than_the_loops_one_buffer,

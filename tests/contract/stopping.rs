@@ -9,7 +9,7 @@ use ropewalk::{Reactor, RemoteError};
 use crate::spy::{Log, Spy};
 use crate::world::{SERVER, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_reactor_that_stops_tells_its_connections_and_waits_until_they_are_done,
     what_is_owed_is_sent_before_the_stop,
     a_stopping_reactor_still_hears_its_peers,

@@ -12,7 +12,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     all_arrives_in_order_however_little_is_taken_at_a_time,
     closing_sends_all_that_was_written_and_then_the_end,
     closing_has_a_deadline_for_a_peer_that_does_not_read,
