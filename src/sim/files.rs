@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::unix_names::Found;
+use super::unix_names::{Found, MODE};
 use super::world::World;
 use crate::address::UnixAddress;
 use crate::network::Credentials;
@@ -14,6 +14,13 @@ impl World {
     pub fn put_file(&self, host: &str, path: impl Into<PathBuf>) {
         let path = UnixAddress::Path(path.into());
         self.with_host(host, |host| host.unix.put(path));
+    }
+
+    /// Puts a socket file on a host whose process is gone, in the place of what is there.
+    #[track_caller]
+    pub fn put_dead_socket(&self, host: &str, path: impl Into<PathBuf>) {
+        let path = UnixAddress::Path(path.into());
+        self.with_host(host, |host| host.unix.bind(&path, MODE));
     }
 
     /// Removes a file from a host, whatever it is. Whoever listens behind a socket file is no longer found there.

@@ -11,6 +11,9 @@ use crate::address::{Address, UnixAddress};
 /// The loopback address of all places.
 const PLACES: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 255, 255, 254));
 
+/// A socket file's mode, as the umask of most has it.
+pub(super) const MODE: u32 = 0o755;
+
 #[derive(Debug, Default)]
 pub(super) struct UnixNames {
     found: BTreeMap<UnixAddress, Found>,

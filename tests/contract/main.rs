@@ -18,6 +18,8 @@ mod strict;
 mod world;
 
 mod accepting;
+#[cfg(all(feature = "unix", target_os = "linux"))]
+mod adopting;
 mod apart;
 mod broadcasting;
 mod cancelling;
@@ -63,6 +65,7 @@ mod small_services;
 mod stopping;
 mod timers;
 mod unanswered;
+mod unix_streams;
 mod when_idle;
 mod writing;
 mod writing_in_vain;

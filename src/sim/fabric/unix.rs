@@ -10,10 +10,7 @@ use crate::network::{Credentials, ListenOptions, SocketId, Token};
 use crate::sim::errno;
 use crate::sim::host::{HostId, Socket};
 use crate::sim::link::EndId;
-use crate::sim::unix_names::{Found, is_unix};
-
-/// A file's mode, as the umask of most has it.
-const MODE: u32 = 0o755;
+use crate::sim::unix_names::{Found, MODE, is_unix};
 
 impl Fabric {
     /// As on the machine: a dead socket's file is replaced, a live one and anything else is left alone.
@@ -24,10 +21,10 @@ impl Fabric {
         options: &ListenOptions,
         token: Option<Token>,
     ) -> io::Result<(SocketId, Address)> {
+        check_length(name)?;
         let host = self.host_mut(on);
         host.check_descriptors()?;
         match host.unix.find(name) {
-            _ if *name == UnixAddress::Unnamed => return Err(io::ErrorKind::InvalidInput.into()),
             Some(Found::Other) => return Err(errno::error(errno::EEXIST)),
             Some(Found::Socket { place, .. }) if host.listener_at(place).is_some() => {
                 return Err(errno::error(errno::EADDRINUSE));
@@ -45,6 +42,7 @@ impl Fabric {
         on: HostId,
         name: &UnixAddress,
     ) -> io::Result<SocketAddr> {
+        check_length(name)?;
         let host = self.host(on);
         match (host.unix.find(name), name) {
             (Some(Found::Socket { place, .. }), _) if host.listener_at(place).is_some() => {
@@ -81,5 +79,18 @@ impl Fabric {
         let other = self.link(end.link)?.end(end.side.other());
         self.is_unix(end)
             .then(|| self.host(other.host).credentials())
+    }
+}
+
+/// What does not fit into the system's structure is no name.
+fn check_length(name: &UnixAddress) -> io::Result<()> {
+    let length = match name {
+        UnixAddress::Path(path) => path.as_os_str().len(),
+        UnixAddress::Abstract(name) => name.len(),
+        UnixAddress::Unnamed => 0,
+    };
+    match length {
+        1..=UnixAddress::MOST => Ok(()),
+        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
