@@ -19,6 +19,8 @@
 //! | `systemd:name=NAME` | the one that it calls so (`FileDescriptorName=`) | |
 //! | `WRAPPER:…` | the rest, with a layer on each connection | the wrapper's own |
 //!
+//! Inherited sockets need Unix and the feature `unix`, which is on by default.
+//!
 //! To connect, a [`ClientEndpoint`]:
 //!
 //! | description | where to | keys |
@@ -27,6 +29,9 @@
 //! | `tcp6:ADDRESS:PORT` | an IPv6 address | `timeout=`, `bind=` |
 //! | `unix:PATH`, `unix:@NAME` | a Unix stream on this machine | `timeout=` |
 //! | `WRAPPER:…` | the rest, through a layer | the wrapper's own |
+//!
+//! Unix streams are streams as others are, but for this: a connection that is aborted, or whose deadline has passed, is to the
+//! peer one that has ended; a reset is known only by who has left input unread.
 //!
 //! # Wrappers
 //! The set of schemes is open: a [`Wrapper`](crate::layer::Wrapper) is a name that stands before another endpoint, with keys of

@@ -67,5 +67,6 @@ mod timers;
 mod unanswered;
 mod unix_streams;
 mod when_idle;
+mod wrapping;
 mod writing;
 mod writing_in_vain;

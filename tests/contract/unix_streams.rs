@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use ropewalk::{
     Address, ClientEndpoint, ConnectError, Credentials, Error, Limits, Listener, Result,
     ServerEndpoint, UnixAddress,
 };
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use crate::calling::Story;
 use crate::spy::{Log, Spy};
@@ -43,6 +44,7 @@ contract! { simulated_bare:
 
 contract! { real:
     a_symbolic_link_is_no_socket,
+    a_call_beyond_the_backlog_fails_at_once,
 }
 
 fn listen<E: Into<ServerEndpoint>>(world: &World, endpoint: E, log: &Log) -> Result<Listener> {
@@ -293,6 +295,28 @@ fn a_call_of_nobody_is_refused(world: &World) {
         };
         assert_eq!(address.to_string(), shown.to_string());
     }
+}
+
+fn a_call_beyond_the_backlog_fails_at_once(world: &World) {
+    let path = world.path("full");
+    let listener = Socket::new(Domain::UNIX, Type::STREAM, None).expect("a socket");
+    let address = SockAddr::unix(&path).expect("a short path");
+    listener.bind(&address).expect("it is free");
+    listener.listen(0).expect("it is bound");
+    let _waits = UnixStream::connect(&path).expect("there is room for one");
+    let story = Story::default();
+    world.on(|reactor| {
+        story.begin(reactor.connect(ClientEndpoint::unix(&path)));
+    });
+    let ConnectError::Failed { error, .. } = story.failure(world) else {
+        panic!("nobody refused it")
+    };
+    assert_eq!(error.kind, ErrorKind::WouldBlock);
+    // And whoever would listen there sees that somebody does.
+    assert_eq!(
+        refusal(world, ServerEndpoint::unix(&path)),
+        ErrorKind::AddrInUse
+    );
 }
 
 fn a_caller_has_no_address_and_a_listener_has_its_name(world: &World) {
