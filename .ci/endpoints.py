@@ -254,12 +254,12 @@ def forward(world):
 
 def inherited(world, name, endpoint, *sockets, names=None, pid="$$", expect=1):
     """A server whose parent passes it sockets, from number 3 on, as systemd does."""
-    # As many as there are are moved out of the way first.
     moves = " ".join(f"{3 + place}<&{made.fileno()}" for place, made in enumerate(sockets))
     exports = f"export LISTEN_PID={pid} LISTEN_FDS={len(sockets)}"
     if names:
         exports += f" LISTEN_FDNAMES={names}"
-    wrapper = ("sh", "-c", f'{exports}; exec "$0" "$@" {moves}')
+    # A plain sh knows numbers of one digit only.
+    wrapper = ("bash", "-c", f'{exports}; exec "$0" "$@" {moves}')
     return world.start(name, endpoint, wrapper=wrapper, pass_fds=[made.fileno() for made in sockets], expect=expect)
 
 
@@ -284,7 +284,7 @@ def by_number(world):
                 address = f"[::1]:{made.getsockname()[1]}" if made.family == socket.AF_INET6 else shown(made)
                 equal(server.address, address, "the address")
                 talks(world, "chat", server.address)
-                refuses(world, world.program("chat"), f"fd:{number}", words=[f"descriptor {number} is not open"])
+                refuses(world, world.program("chat"), f"fd:{number}", words=["fd:", f"descriptor {number}"])
                 server.terminate()
             made.close()
         holds(path.is_socket(), "the file is gone")

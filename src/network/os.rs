@@ -306,10 +306,11 @@ impl Network for OsNetwork {
 
     // Closing takes a socket off the selector too: no call for it.
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
-        if let Some(Socket::UnixListener(_)) = self.sockets.at(socket.0) {
+        let closed = self.sockets.remove(socket.0);
+        if let Some(Socket::UnixListener(_)) = &closed {
+            // Before the listener itself.
             drop(self.files.remove(&socket.0));
         }
-        let closed = self.sockets.remove(socket.0);
         if let (Some(Socket::Stream(stream)), Farewell::Reset) = (&closed, farewell)
             && let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO))
         {

@@ -364,7 +364,7 @@ fn a_peer_that_leaves_input_unread_has_reset_us(world: &World) {
     world.settle();
     peer.closes();
     world.run_until("it is over", || log.count("lost") == 1);
-    assert!(log.has("lost Reset"), "{log:?}");
+    assert!(log.has("lost reset by the peer"), "{log:?}");
 }
 
 fn an_abort_is_an_end_to_the_peer(world: &World) {
@@ -380,7 +380,7 @@ fn an_abort_is_an_end_to_the_peer(world: &World) {
     let peer = world.peer(&listener.expect("it is free"));
     peer.send_bytes("x").expect_eof();
     world.run_until("it is over", || log.count("lost") == 1);
-    assert!(log.has("lost Aborted"), "{log:?}");
+    assert!(log.has("lost aborted"), "{log:?}");
 }
 
 fn peers_are_who_the_system_says(world: &World) {
