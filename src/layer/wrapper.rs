@@ -19,7 +19,7 @@ pub type LayerMaker = Box<dyn FnMut() -> Box<dyn Layer>>;
 ///
 /// impl Layer for Masked {
 ///     fn receive(&mut self, wire: &[u8], up: &mut Up, _: &mut Vec<u8>) -> Result<(), Lost> {
-///         up.bytes(wire.iter().map(|byte| byte ^ self.0).collect::<Vec<u8>>());
+///         up.bytes(&wire.iter().map(|byte| byte ^ self.0).collect::<Vec<u8>>());
 ///         Ok(())
 ///     }
 ///     fn send(&mut self, plain: &[u8], down: &mut Vec<u8>) {

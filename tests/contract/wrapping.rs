@@ -83,12 +83,12 @@ impl Layer for Letter {
         up: &mut ropewalk::Up,
         _: &mut Vec<u8>,
     ) -> Result<(), ropewalk::Lost> {
-        up.bytes(
-            wire.iter()
-                .copied()
-                .filter(|byte| *byte != self.1)
-                .collect::<Vec<u8>>(),
-        );
+        let plain: Vec<u8> = wire
+            .iter()
+            .copied()
+            .filter(|byte| *byte != self.1)
+            .collect();
+        up.bytes(&plain);
         Ok(())
     }
 
