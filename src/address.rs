@@ -101,12 +101,6 @@ impl fmt::Display for UnixAddress {
 mod tests {
     use super::*;
 
-    // One comes with each accepted connection.
-    #[test]
-    fn an_address_is_no_larger_than_one_of_tcp() {
-        assert_eq!(size_of::<Address>(), size_of::<SocketAddr>());
-    }
-
     #[test]
     fn names_are_shown_on_one_line() {
         for (name, shown) in [

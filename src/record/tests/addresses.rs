@@ -127,6 +127,8 @@ fn a_run_over_a_unix_stream_is_identical_and_one_with_another_mode_is_not() {
     );
     peer.closes();
     world.settle();
+    // Whoever holds the world holds the recorder.
+    drop(peer);
     world.signal("server", Signal::Terminate);
     world.run_until(|world| world.has_stopped("server"));
     drop(world);
