@@ -72,6 +72,7 @@ impl fmt::Display for Inherited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::is_refused;
 
     #[test]
     fn what_is_shown_is_read_back() {
@@ -117,12 +118,7 @@ mod tests {
                 "one of the keys index, name",
             ),
         ] {
-            let error = ServerEndpoint::try_from(description).unwrap_err();
-            assert_eq!(
-                (error.at, &*error.expected),
-                (at, expected),
-                "{description}"
-            );
+            is_refused::<ServerEndpoint>(description, at, expected);
         }
     }
 }

@@ -173,3 +173,12 @@ fn without_brackets(text: &str) -> &str {
         .and_then(|text| text.strip_suffix(']'))
         .unwrap_or(text)
 }
+
+/// A description is refused at this place, where this was expected.
+#[cfg(test)]
+#[track_caller]
+fn is_refused<E: Endpoint + std::fmt::Debug>(description: &str, at: usize, expected: &str) {
+    let error = parse::<E>(description).expect_err(description);
+    let found = (&*error.description, error.at, &*error.expected);
+    assert_eq!(found, (description, at, expected));
+}

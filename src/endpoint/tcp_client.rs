@@ -181,6 +181,7 @@ fn write_bind(f: &mut fmt::Formatter<'_>, bind: &SocketAddr) -> fmt::Result {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::is_refused;
     use proptest::prelude::*;
 
     fn connecting(host: &str, port: u16) -> ClientEndpoint {
@@ -285,12 +286,7 @@ mod tests {
             ("tcp:h:1:bind=[::1]:bindAddress=[::1]", 19, "bind only once"),
             ("tcp:h:1:interface=*", 8, "one of the keys timeout, bind"),
         ] {
-            let error = ClientEndpoint::try_from(description).unwrap_err();
-            assert_eq!(
-                (error.at, &*error.expected),
-                (at, expected),
-                "{description}"
-            );
+            is_refused::<ClientEndpoint>(description, at, expected);
         }
     }
 

@@ -128,18 +128,12 @@ pub(super) fn write_backlog(f: &mut fmt::Formatter<'_>, backlog: Option<u32>) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::is_refused;
     use proptest::prelude::*;
 
     fn listening(interface: &str, port: u16) -> ServerEndpoint {
         let interface: IpAddr = interface.parse().expect("an address");
         ServerEndpoint::tcp(port).interface(interface).into()
-    }
-
-    #[track_caller]
-    fn refused(description: &str) -> (usize, String) {
-        let error = ServerEndpoint::try_from(description).unwrap_err();
-        assert_eq!(error.description, description);
-        (error.at, error.expected)
     }
 
     #[test]
@@ -210,11 +204,7 @@ mod tests {
                 "key=value (a colon in a value is written \\:, an IPv6 address in brackets)",
             ),
         ] {
-            assert_eq!(
-                refused(description),
-                (at, expected.to_owned()),
-                "{description}"
-            );
+            is_refused::<ServerEndpoint>(description, at, expected);
         }
     }
 

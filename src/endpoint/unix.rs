@@ -183,6 +183,7 @@ impl fmt::Display for UnixClientEndpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::is_refused;
     use proptest::prelude::*;
 
     #[test]
@@ -233,12 +234,7 @@ mod tests {
             ),
             ("unix:/a:lockfile=1", 8, "one of the keys mode, backlog"),
         ] {
-            let error = ServerEndpoint::try_from(description).unwrap_err();
-            assert_eq!(
-                (error.at, &*error.expected),
-                (at, expected),
-                "{description}"
-            );
+            is_refused::<ServerEndpoint>(description, at, expected);
         }
     }
 

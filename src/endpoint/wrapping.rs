@@ -148,6 +148,7 @@ impl<E: fmt::Display> fmt::Display for Wrapped<E> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::is_refused;
     use crate::endpoint::{ClientEndpoint, ServerEndpoint};
 
     #[test]
@@ -172,12 +173,7 @@ mod tests {
             ("a:?:tcp:1", 2, scheme),
             ("a:x=1:tcp:interface=*", 10, crate::endpoint::Port::EXPECTED),
         ] {
-            let error = ServerEndpoint::try_from(description).unwrap_err();
-            assert_eq!(
-                (error.at, &*error.expected),
-                (at, expected),
-                "{description}"
-            );
+            is_refused::<ServerEndpoint>(description, at, expected);
         }
     }
 
