@@ -16,6 +16,7 @@ import sys
 import time
 
 import calling
+import endpoints
 import recording
 import syscalls
 import tutorial
@@ -835,6 +836,8 @@ ALL = {
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
     "recording": recording.RECORDING,
+    "unix": endpoints.UNIX,
+    "inherited": endpoints.INHERITED,
 }
 
 

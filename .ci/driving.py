@@ -41,7 +41,8 @@ class Transcript:
 class Server:
     """A running example, and the addresses it says that it listens on."""
 
-    def __init__(self, world, program, *arguments, expect=1, env=None, wrapper=(), stdout=subprocess.PIPE, stderr=None):
+    def __init__(self, world, program, *arguments, expect=1, env=None, wrapper=(), stdout=subprocess.PIPE, stderr=None,
+                 pass_fds=()):
         self.world = world
         self.name = os.path.basename(program)
         self.stderr_file = tempfile.TemporaryFile()
@@ -53,6 +54,7 @@ class Server:
             stdout=stdout,
             stderr=self.stderr_file if stderr is None else stderr,
             env={**world.env, **(env or {})},
+            pass_fds=pass_fds,
         )
         world.servers.append(self)
         self.said = b""
@@ -127,20 +129,29 @@ def endpoint_of(address):
     return host.strip("[]").replace("0.0.0.0", "127.0.0.1"), int(port)
 
 
+def socket_for(address):
+    """A socket of the family of an address, and the address as it takes it."""
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:")
+        return socket.socket(socket.AF_UNIX), "\0" + path[1:] if path.startswith("@") else path
+    host, port = endpoint_of(address)
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET), (host, port)
+
+
 class Client:
     """A scripted telnet."""
 
     def __init__(self, world, address, name="client", small=False):
         self.world, self.name = world, name
-        host, port = endpoint_of(address)
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.socket, target = socket_for(address)
         if small:
             # Its kernel takes little, and so the server's takes little for it: what it does not read waits in the server.
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect((host, port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect(target)
+        if self.socket.family != socket.AF_UNIX:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         world.clients.append(self)
         self.received = b""
         world.transcript.note(name, f"connects to {address}")

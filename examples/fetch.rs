@@ -22,6 +22,7 @@ Usage: fetch ENDPOINT SELECTOR [--lines] [--timeout SECONDS]
 Connects to ENDPOINT, sends SELECTOR and CRLF, and prints all that comes, to its end.
 
   tcp:HOST:PORT      a name or an address, and the number or the name of a service
+  unix:/path         a Unix stream of this machine; unix:@name: one without a file
   --lines            prints each line with its number
   --timeout SECONDS  for connecting, and for each silence (10)
   --help             this text

@@ -26,7 +26,10 @@ Listens on LISTEN and joins each client with a connection to TARGET, both ways.
 
   tcp:8007              as LISTEN: port 8007 of 127.0.0.1; port 0: the system chooses one
   tcp:8007:interface=*  as LISTEN: port 8007 of all addresses
+  unix:/path            as LISTEN: a socket file, in the place of a dead one; unix:@name: a name without a file
+  fd:3, systemd:name=N  as LISTEN: a listening socket that was inherited
   tcp:HOST:PORT         as TARGET: a name or an address, looked up anew for each client
+  unix:/path            as TARGET: a Unix stream of this machine; unix:@name: one without a file
   --help                this text
 ";
 

@@ -23,6 +23,10 @@ Lines end with CRLF or LF and have at most 16,384 bytes; the replies end with CR
   tcp:8007              port 8007 of 127.0.0.1; port 0: the system chooses one
   tcp:8007:interface=*  port 8007 of all addresses
   tcp6:8007             port 8007 of ::1
+  unix:/path            a socket file, in the place of a dead one; unix:/path:mode=660: with this mode
+  unix:@name            a name without a file (Linux)
+  fd:3                  a listening socket that was inherited under this number
+  systemd:index=0       one that systemd has passed; systemd:name=NAME: by its name
   --record FILE         writes all that happens to FILE, a tape; one that is there is kept, as FILE.1 or FILE.2 ...
   --replay FILE         does again what is on the tape, without a network, and tells the first difference
   --help                this text

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::address::Address;
+use crate::address::{Address, UnixAddress};
 use crate::error::{Lost, Side};
 use crate::frame_queue::FrameQueue;
 use crate::layer::{Kind, Stack};
@@ -346,6 +346,8 @@ pub(crate) enum Parting {
 pub(crate) enum Peer {
     Unknown,
     V4(SocketAddrV4),
+    /// As those who call over Unix streams are.
+    Unnamed,
     Other(Box<Address>),
 }
 
@@ -353,6 +355,7 @@ impl From<Address> for Peer {
     fn from(address: Address) -> Self {
         match address {
             Address::Tcp(std::net::SocketAddr::V4(v4)) => Self::V4(v4),
+            Address::Unix(UnixAddress::Unnamed) => Self::Unnamed,
             other => Self::Other(Box::new(other)),
         }
     }
@@ -363,6 +366,7 @@ impl Peer {
         match self {
             Self::Unknown => None,
             Self::V4(v4) => Some(Address::Tcp((*v4).into())),
+            Self::Unnamed => Some(UnixAddress::Unnamed.into()),
             Self::Other(address) => Some((**address).clone()),
         }
     }

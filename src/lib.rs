@@ -26,6 +26,7 @@
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
+//! - [`endpoint`] has all ways to say where: TCP, Unix streams, inherited sockets, and schemes of your own.
 //! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
 //! - [`guide::finger`] is the tutorial; [`guide::coming_from`] says what is called what in Twisted, asyncio, gevent and tokio.
 //! - [`guide::recipes`] has the small things every protocol needs, each as a whole program; [`guide::own_protocol`] tells how to
@@ -80,6 +81,7 @@ mod canary;
 #[macro_use]
 pub mod canary;
 
+pub mod endpoint;
 pub mod framing;
 pub mod guide;
 pub mod layer;
@@ -96,7 +98,6 @@ mod arena;
 mod buffer_pool;
 mod connection;
 mod counters;
-mod endpoint;
 mod error;
 mod forward;
 mod frame_queue;
@@ -117,12 +118,15 @@ mod table;
 mod timer;
 mod transport;
 
-pub use address::Address;
+pub use address::{Address, UnixAddress};
 pub use counters::Counters;
-pub use endpoint::{ClientEndpoint, Port, ServerEndpoint};
+pub use endpoint::{
+    ClientEndpoint, Inherited, Port, ServerEndpoint, TcpClientEndpoint, TcpServerEndpoint,
+    UnixClientEndpoint, UnixServerEndpoint, Wrapped, Wrapping, WrappingOptions,
+};
 pub use error::{
-    ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError, OsError,
-    Result, Side,
+    AdoptError, ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError,
+    OsError, Result, Side,
 };
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
@@ -131,7 +135,7 @@ pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, Hold, LoopingCall};
-pub use network::{Arrival, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
+pub use network::{Arrival, Credentials, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;

@@ -1,6 +1,7 @@
 //! What a callback may do to its connection. Owns the loan of the connection's output for the length of one callback;
 //! holds no state that outlives it.
 
+mod ends;
 mod loan;
 
 use std::rc::Rc;
@@ -8,7 +9,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::address::Address;
 use crate::connection::{Cutting, Pauses};
 use crate::error::{FrameError, Lost};
 use crate::framing::{Framing, FramingKind, LineEnd};
@@ -84,21 +84,6 @@ impl<'a> Transport<'a> {
     /// The connection's id, with which everybody else can write to it and close it.
     pub fn id(&self) -> ConnectionId {
         self.id
-    }
-
-    /// The peer's address, valid also in `connection_lost`.
-    ///
-    /// # Panics
-    /// Never in a callback: a connection that was made has a peer.
-    pub fn peer(&self) -> Address {
-        self.reactor
-            .peer(self.id)
-            .expect("a connection that was made has a peer")
-    }
-
-    /// Our own address, valid also in `connection_lost`. `None` if the system does not tell it any more.
-    pub fn local(&self) -> Option<Address> {
-        self.reactor.local(self.id)
     }
 
     /// The reactor: to listen, connect, call later, or reach other connections.

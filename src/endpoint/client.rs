@@ -1,323 +1,102 @@
-//! Where to connect to. Owns the schemes of clients.
+//! Where to connect to. Owns the list of clients' schemes; what is particular to one stands beside it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::grammar::{Arguments, Escaped, Piece};
-use super::port::{Port, is_digits};
-use super::{Scheme, without_brackets};
-use crate::error::EndpointError;
+use super::port::Port;
+use super::tcp_client::{self, TcpClientEndpoint};
+use super::unix::{self, UnixClientEndpoint};
+use super::wrapping::{Wrapped, Wrapping};
+use super::{Endpoint, Scheme};
+use crate::address::UnixAddress;
 
-/// Where to connect to, in Twisted's words: `tcp:example.com:80`, `tcp:127.0.0.1:8007:timeout=5`, `tcp:[::1]:8007`.
-///
-/// A colon in a piece is written `\:`, or an IPv6 address is put in brackets. `tcp6` takes IPv6 addresses only.
+/// Where to connect to, in Twisted's words: `tcp:example.com:80`, `tcp:[::1]:8007:timeout=5`, `unix:/run/chat`. All of them
+/// are in a table of [the module's documentation](crate::endpoint).
 ///
 /// ```
 /// use ropewalk::ClientEndpoint;
 /// let endpoint: ClientEndpoint = r"tcp6:\:\:1:http:timeout=2.5".parse()?;
 /// assert_eq!(endpoint.to_string(), "tcp:[::1]:http:timeout=2.5");
+/// assert_eq!(
+///     ClientEndpoint::from(ClientEndpoint::unix("/run/chat")),
+///     "unix:/run/chat".parse()?
+/// );
 /// # Ok::<(), ropewalk::EndpointError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientEndpoint {
-    /// `tcp:HOST:PORT`, then `timeout=SECONDS` and `bind=ADDRESS` (Twisted's `bindAddress`) if wanted.
-    Tcp {
-        /// A name, or an address without brackets.
-        host: String,
-        /// The port to connect to.
-        port: Port,
-        /// From the call of connect until the connection stands, the name's lookup included; above zero. `None`: the
-        /// default of whoever connects.
-        timeout: Option<Duration>,
-        /// The local address to connect from; port 0 lets the system choose one.
-        bind: Option<SocketAddr>,
-    },
+    /// A port of a host: `tcp:HOST:PORT`, `tcp6:ADDRESS:PORT`.
+    Tcp(TcpClientEndpoint),
+    /// A Unix stream: `unix:PATH`, `unix:@NAME`.
+    Unix(UnixClientEndpoint),
+    /// Another endpoint, through a layer: `WRAPPER:…`.
+    Wrapped(Wrapped<Self>),
 }
 
-const TCP_KEYS: &str = "timeout, bind";
-
-pub(super) const SCHEMES: &[Scheme<ClientEndpoint>] =
-    &[("tcp", tcp, TCP_KEYS), ("tcp6", tcp6, TCP_KEYS)];
-
-fn tcp(arguments: &mut Arguments<'_>) -> Result<ClientEndpoint, EndpointError> {
-    tcp_to(arguments, "a host's name or address", host_of)
-}
-
-fn tcp6(arguments: &mut Arguments<'_>) -> Result<ClientEndpoint, EndpointError> {
-    tcp_to(arguments, "an IPv6 address", |text| {
-        Some(without_brackets(text)).filter(|host| is_v6(host))
-    })
-}
-
-fn tcp_to(
-    arguments: &mut Arguments<'_>,
-    expected: &str,
-    host_of: fn(&str) -> Option<&str>,
-) -> Result<ClientEndpoint, EndpointError> {
-    let host_piece = arguments.positional(expected)?;
-    let Some(host) = host_of(&host_piece.text) else {
-        return Err(arguments.expected(host_piece.at, expected));
-    };
-    let port = arguments.positional(Port::EXPECTED)?;
-    let port = Port::read(&port, arguments)?;
-    arguments.no_more_positional(
-        "key=value, such as timeout=30, after the port (an IPv6 address goes in brackets)",
-    )?;
-    let timeout = arguments.keyed(&["timeout"])?;
-    let timeout = timeout.map(|piece| read_timeout(&piece, arguments));
-    let timeout = timeout.transpose()?;
-    let bind = arguments.keyed(&["bind", "bindAddress"])?;
-    let bind = bind.map(|piece| read_bind(&piece, arguments));
-    Ok(ClientEndpoint::Tcp {
-        host: host.to_owned(),
-        port,
-        timeout,
-        bind: bind.transpose()?,
-    })
-}
-
-/// Names are not judged here, only what can't be one: brackets hold an IPv6 address, and nothing blank is in a name.
-fn host_of(text: &str) -> Option<&str> {
-    let host = without_brackets(text);
-    if host.len() < text.len() {
-        return Some(host).filter(|host| is_v6(host));
+impl ClientEndpoint {
+    /// A port of a host, which is a name, or an address without brackets.
+    pub fn tcp(host: impl Into<String>, port: impl Into<Port>) -> TcpClientEndpoint {
+        TcpClientEndpoint::new(host.into(), port.into())
     }
-    let is_odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '[' | ']');
-    (!host.is_empty() && !host.contains(is_odd)).then_some(host)
-}
 
-fn is_v6(host: &str) -> bool {
-    host.parse::<Ipv6Addr>().is_ok()
-}
-
-fn read_timeout(piece: &Piece, arguments: &Arguments<'_>) -> Result<Duration, EndpointError> {
-    seconds(&piece.text)
-        .filter(|timeout| !timeout.is_zero())
-        .ok_or_else(|| {
-            let expected = "seconds above 0, such as 30 or 0.5";
-            arguments.expected(piece.at, expected)
-        })
-}
-
-/// Decimals are read one by one: a float would not give back what it was given.
-fn seconds(text: &str) -> Option<Duration> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    if !is_digits(whole) || !is_digits(fraction) || fraction.len() > 9 {
-        return None;
+    /// A socket file.
+    pub fn unix(path: impl Into<PathBuf>) -> UnixClientEndpoint {
+        UnixClientEndpoint::new(UnixAddress::Path(path.into()))
     }
-    let nanoseconds = format!("{fraction:0<9}");
-    Some(Duration::new(
-        whole.parse().ok()?,
-        nanoseconds.parse().ok()?,
-    ))
+
+    /// A Unix stream's name without a file, which only Linux has.
+    pub fn unix_abstract(name: impl Into<Vec<u8>>) -> UnixClientEndpoint {
+        UnixClientEndpoint::new(UnixAddress::Abstract(name.into()))
+    }
+
+    /// This endpoint, through the layer of a [`Wrapper`](crate::layer::Wrapper).
+    pub fn wrapped(self, wrapping: Wrapping) -> Self {
+        Endpoint::wrapped(wrapping, self)
+    }
+
+    /// The time that the description gives for connecting; the wrappers have none of their own.
+    pub(crate) fn timeout_mut(&mut self) -> &mut Option<Duration> {
+        match self {
+            Self::Tcp(endpoint) => &mut endpoint.timeout,
+            Self::Unix(endpoint) => &mut endpoint.timeout,
+            Self::Wrapped(wrapped) => wrapped.inner_mut().timeout_mut(),
+        }
+    }
 }
 
-fn read_bind(piece: &Piece, arguments: &Arguments<'_>) -> Result<SocketAddr, EndpointError> {
-    let alone = without_brackets(&piece.text).parse::<IpAddr>();
-    alone
-        .map(|address| SocketAddr::new(address, 0))
-        .or_else(|_| piece.text.parse())
-        .map_err(|_| {
-            let expected = "a local address, with \\: and a port if one is wanted";
-            arguments.expected(piece.at, expected)
-        })
+impl Endpoint for ClientEndpoint {
+    const SCHEMES: &'static [Scheme<Self>] = &[
+        ("tcp", tcp_client::tcp, tcp_client::KEYS),
+        ("tcp6", tcp_client::tcp6, tcp_client::KEYS),
+        ("unix", unix::client, unix::CLIENT_KEYS),
+    ];
+
+    fn wrapped(wrapping: Wrapping, inner: Self) -> Self {
+        Self::Wrapped(Wrapped::new(wrapping, inner))
+    }
+}
+
+impl From<TcpClientEndpoint> for ClientEndpoint {
+    fn from(endpoint: TcpClientEndpoint) -> Self {
+        Self::Tcp(endpoint)
+    }
+}
+
+impl From<UnixClientEndpoint> for ClientEndpoint {
+    fn from(endpoint: UnixClientEndpoint) -> Self {
+        Self::Unix(endpoint)
+    }
 }
 
 /// The description that says the same, defaults left out.
 impl fmt::Display for ClientEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp {
-                host,
-                port,
-                timeout,
-                bind,
-            } => {
-                if is_v6(host) {
-                    write!(f, "tcp:[{host}]:{port}")?;
-                } else {
-                    write!(f, "tcp:{}:{port}", Escaped(host))?;
-                }
-                if let Some(timeout) = timeout {
-                    write_timeout(f, *timeout)?;
-                }
-                match bind {
-                    Some(bind) => write_bind(f, bind),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-}
-
-fn write_timeout(f: &mut fmt::Formatter<'_>, timeout: Duration) -> fmt::Result {
-    write!(f, ":timeout={}", timeout.as_secs())?;
-    let decimals = format!("{:09}", timeout.subsec_nanos());
-    match decimals.trim_end_matches('0') {
-        "" => Ok(()),
-        decimals => write!(f, ".{decimals}"),
-    }
-}
-
-fn write_bind(f: &mut fmt::Formatter<'_>, bind: &SocketAddr) -> fmt::Result {
-    match bind {
-        // An address with a scope is only read with a port.
-        SocketAddr::V6(bind) if bind.scope_id() != 0 => {
-            write!(f, ":bind=[{}%{}]", bind.ip(), bind.scope_id())?;
-            return write!(f, "\\:{}", bind.port());
-        }
-        SocketAddr::V6(bind) => write!(f, ":bind=[{}]", bind.ip())?,
-        SocketAddr::V4(bind) => write!(f, ":bind={}", bind.ip())?,
-    }
-    match bind.port() {
-        0 => Ok(()),
-        port => write!(f, "\\:{port}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn connecting(host: &str, port: u16) -> ClientEndpoint {
-        ClientEndpoint::Tcp {
-            host: host.to_owned(),
-            port: Port::Number(port),
-            timeout: None,
-            bind: None,
-        }
-    }
-
-    #[track_caller]
-    fn timeout_and_bind(description: &str) -> (Option<Duration>, Option<SocketAddr>) {
-        let ClientEndpoint::Tcp { timeout, bind, .. } = description.parse().unwrap();
-        (timeout, bind)
-    }
-
-    #[test]
-    fn hosts_are_read() {
-        for (description, endpoint) in [
-            ("tcp:example.com:80", connecting("example.com", 80)),
-            ("tcp:127.0.0.1:8007", connecting("127.0.0.1", 8007)),
-            ("tcp:[::1]:8007", connecting("::1", 8007)),
-            (r"tcp:\:\:1:8007", connecting("::1", 8007)),
-            ("tcp6:[::1]:8007", connecting("::1", 8007)),
-            (r"tcp6:\:\:1:8007", connecting("::1", 8007)),
-            (r"tcp:a\=b:1", connecting("a=b", 1)),
-        ] {
-            assert_eq!(description.parse(), Ok(endpoint), "{description}");
-        }
-        let ClientEndpoint::Tcp { port, .. } = "tcp:example.com:http".parse().unwrap();
-        assert_eq!(port, Port::Service("http".to_owned()));
-    }
-
-    #[test]
-    fn timeouts_are_seconds_with_decimals() {
-        for (text, nanoseconds) in [
-            ("30", 30_000_000_000),
-            ("0.5", 500_000_000),
-            ("2.000000001", 2_000_000_001),
-        ] {
-            let (timeout, _) = timeout_and_bind(&format!("tcp:h:1:timeout={text}"));
-            assert_eq!(timeout, Some(Duration::from_nanos(nanoseconds)), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_local_address_may_have_a_port() {
-        for (text, address) in [
-            ("bind=127.0.0.1", "127.0.0.1:0"),
-            ("bindAddress=127.0.0.1", "127.0.0.1:0"),
-            (r"bind=127.0.0.1\:5000", "127.0.0.1:5000"),
-            ("bind=[::1]", "[::1]:0"),
-            (r"bind=\:\:1", "[::1]:0"),
-            (r"bind=[::1]\:5000", "[::1]:5000"),
-            (r"bind=[fe80::1%2]\:0", "[fe80::1%2]:0"),
-        ] {
-            let (_, bind) = timeout_and_bind(&format!("tcp:h:1:{text}"));
-            assert_eq!(bind, Some(address.parse().unwrap()), "{text}");
-        }
-    }
-
-    #[test]
-    fn refusals_say_where_and_what_was_expected() {
-        let host = "a host's name or address";
-        let seconds = "seconds above 0, such as 30 or 0.5";
-        let local = "a local address, with \\: and a port if one is wanted";
-        for (description, at, expected) in [
-            ("ssl:h:1", 0, "a scheme (tcp, tcp6) and a colon"),
-            ("tcp", 3, host),
-            ("tcp::80", 4, host),
-            ("tcp:a b:80", 4, host),
-            ("tcp:[h]:80", 4, host),
-            ("tcp6:example.com:80", 5, "an IPv6 address"),
-            ("tcp6:127.0.0.1:80", 5, "an IPv6 address"),
-            ("tcp:h", 5, Port::EXPECTED),
-            ("tcp:h:timeout=3", 6, Port::EXPECTED),
-            ("tcp:h:-1", 6, Port::EXPECTED),
-            (
-                "tcp:h:1:2",
-                8,
-                "key=value, such as timeout=30, after the port (an IPv6 address goes in brackets)",
-            ),
-            ("tcp:h:1:timeout=0", 16, seconds),
-            ("tcp:h:1:timeout=0.0", 16, seconds),
-            ("tcp:h:1:timeout=", 16, seconds),
-            ("tcp:h:1:timeout=1.", 16, seconds),
-            ("tcp:h:1:timeout=-1", 16, seconds),
-            ("tcp:h:1:timeout=1e9", 16, seconds),
-            ("tcp:h:1:timeout=0.0000000001", 16, seconds),
-            ("tcp:h:1:timeout=99999999999999999999", 16, seconds),
-            ("tcp:h:1:bind=h", 13, local),
-            ("tcp:h:1:bind=127.0.0.1\\:65536", 13, local),
-            (
-                "tcp:h:1:bind=::",
-                14,
-                "key=value (a colon in a value is written \\:, an IPv6 address in brackets)",
-            ),
-            ("tcp:h:1:bind=[::1]:bindAddress=[::1]", 19, "bind only once"),
-            ("tcp:h:1:interface=*", 8, "one of the keys timeout, bind"),
-        ] {
-            let error = ClientEndpoint::try_from(description).unwrap_err();
-            assert_eq!(
-                (error.at, &*error.expected),
-                (at, expected),
-                "{description}"
-            );
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn no_description_panics(description in r"(tcp6?:)?([a-z0-9:=\\\[\]*.é]|:timeout=|:bind=){0,24}") {
-            if let Ok(endpoint) = ClientEndpoint::try_from(&description) {
-                prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
-            }
-        }
-
-        #[test]
-        fn what_is_shown_is_read_back(
-            host in prop_oneof![
-                r"[a-z0-9.:=\\é%-]{1,20}",
-                any::<IpAddr>().prop_map(|address| address.to_string()),
-            ],
-            port: u16,
-            timeout in prop::option::of((any::<u64>(), 1..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs, nanos))),
-            bind: Option<SocketAddr>,
-        ) {
-            let bind = bind.map(|bind| match bind {
-                // What no description can say.
-                SocketAddr::V6(mut bind) => {
-                    bind.set_flowinfo(0);
-                    bind.into()
-                }
-                bind => bind,
-            });
-            let endpoint = ClientEndpoint::Tcp { host, port: port.into(), timeout, bind };
-            prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
+            Self::Tcp(endpoint) => endpoint.fmt(f),
+            Self::Unix(endpoint) => endpoint.fmt(f),
+            Self::Wrapped(wrapped) => wrapped.fmt(f),
         }
     }
 }

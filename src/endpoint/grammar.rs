@@ -15,6 +15,9 @@ pub(super) struct Piece {
     pub(super) text: String,
 }
 
+/// Keys, where there are some, and values.
+pub(super) type Pieces = Vec<(Option<Piece>, Piece)>;
+
 /// What is left to be read of a description: a scheme's function takes what it knows, and the rest is an error.
 #[derive(Debug)]
 pub(super) struct Arguments<'a> {
@@ -24,14 +27,14 @@ pub(super) struct Arguments<'a> {
 }
 
 impl<'a> Arguments<'a> {
-    /// Takes a description apart: its scheme, and the rest.
-    pub(super) fn of(description: &'a str) -> Result<(Piece, Self), EndpointError> {
+    /// The pieces behind a scheme's name.
+    pub(super) fn of(description: &'a str, pieces: Pieces) -> Result<Self, EndpointError> {
         let mut arguments = Self {
             description,
             positional: VecDeque::new(),
             keyed: Vec::new(),
         };
-        for (key, value) in split(description)? {
+        for (key, value) in pieces {
             match key {
                 Some(key) => arguments.keyed.push((key, value)),
                 None if arguments.keyed.is_empty() => arguments.positional.push_back(value),
@@ -43,24 +46,22 @@ impl<'a> Arguments<'a> {
                 }
             }
         }
-        match arguments.positional.pop_front() {
-            Some(scheme) => Ok((scheme, arguments)),
-            None => Err(arguments.expected(0, "a scheme and a colon")),
-        }
+        Ok(arguments)
     }
 
     /// The next positional piece.
     pub(super) fn positional(&mut self, expected: &str) -> Result<Piece, EndpointError> {
         match self.positional.pop_front() {
             Some(piece) => Ok(piece),
-            // Where it should have been: before the first key, or at the end.
-            None => Err(self.expected(
-                self.keyed
-                    .first()
-                    .map_or(self.description.len(), |(key, _)| key.at),
-                expected,
-            )),
+            None => Err(self.missing(expected)),
         }
+    }
+
+    /// The error that something is missing where it should have been: before the first key, or at the end.
+    pub(super) fn missing(&self, expected: &str) -> EndpointError {
+        let first = self.keyed.first();
+        let at = first.map_or(self.description.len(), |(key, _)| key.at);
+        self.expected(at, expected)
     }
 
     /// Refuses a positional piece more.
@@ -114,7 +115,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// Splits at unescaped colons, and at the first unescaped `=` of each piece. Brackets protect what is in them, and stay.
-fn split(description: &str) -> Result<Vec<(Option<Piece>, Piece)>, EndpointError> {
+pub(super) fn split(description: &str) -> Result<Pieces, EndpointError> {
     let mut pieces = Vec::new();
     let mut key = None;
     let mut piece = Piece::starting(0);
@@ -153,7 +154,8 @@ fn split(description: &str) -> Result<Vec<(Option<Piece>, Piece)>, EndpointError
     Ok(pieces)
 }
 
-fn error(description: &str, at: usize, expected: &str) -> EndpointError {
+/// The error that at `at` there is something else.
+pub(super) fn error(description: &str, at: usize, expected: &str) -> EndpointError {
     EndpointError {
         description: description.to_owned(),
         at,

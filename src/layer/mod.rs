@@ -1,7 +1,11 @@
 //! Layers between the wire and the framing: TLS, WebSocket, PROXY and their like. Owns the contract of a layer and how a
 //! stack of them is run; does no input or output, and holds no connection.
 
+mod wrapper;
+
 use std::fmt;
+
+pub use wrapper::{LayerMaker, Wrapper};
 
 use crate::error::Lost;
 

@@ -5,6 +5,11 @@
 //! above it, the turn of the loop included, is the same code over the machine's sockets ([`OsNetwork`]), in simulation
 //! and in a unit test.
 
+#[cfg(all(feature = "unix", unix))]
+mod adopting;
+#[cfg(not(all(feature = "unix", unix)))]
+#[path = "no_adopting.rs"]
+mod adopting;
 #[cfg(all(feature = "precise", any(target_os = "linux", target_os = "android")))]
 mod alarm;
 #[cfg(not(all(feature = "precise", any(target_os = "linux", target_os = "android"))))]
@@ -12,8 +17,12 @@ mod alarm;
 mod alarm;
 mod arrival;
 mod clock;
+mod credentials;
 mod names;
+mod options;
 mod os;
+#[cfg(all(feature = "unix", unix))]
+mod passed;
 mod pool;
 mod random;
 pub(crate) mod resolver;
@@ -30,6 +39,11 @@ mod stamps;
 #[path = "no_stamps.rs"]
 mod stamps;
 mod time;
+#[cfg(unix)]
+mod unix;
+#[cfg(not(unix))]
+#[path = "no_unix.rs"]
+mod unix;
 mod work;
 mod workers;
 
@@ -41,9 +55,12 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::error::NameError;
+use crate::endpoint::Inherited;
+use crate::error::{AdoptError, NameError};
 
 pub use arrival::{Arrival, StampedBy};
+pub use credentials::Credentials;
+pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
 pub use time::Time;
 pub use work::{DeferError, Posted, Work, WorkId, WorkOutcome, run_work};
@@ -89,6 +106,19 @@ pub trait Network {
         options: &ListenOptions,
         token: Token,
     ) -> io::Result<(SocketId, Address)>;
+
+    /// Listens on a socket that the process was started with, which is bound and listens already. Each can be had once.
+    ///
+    /// # Errors
+    /// That there is no such socket, or that it is of another kind.
+    fn adopt(
+        &mut self,
+        socket: &Inherited,
+        token: Token,
+    ) -> Result<(SocketId, Address), AdoptError> {
+        let _ = (socket, token);
+        Err(AdoptError::Unsupported)
+    }
 
     /// Takes the next connection off a listener's backlog, with its peer as `accept` itself told it: asking later
     /// fails for a peer that has gone. Nothing is told of it before [`register`](Self::register).
@@ -178,7 +208,14 @@ pub trait Network {
     /// What `getsockname` says.
     fn local_address(&self, socket: SocketId) -> io::Result<Address>;
 
-    /// Closes a socket or a listener. Its id is free for reuse at once.
+    /// Who is at the other end of a Unix stream, as the system says. `None`: it is no Unix stream, or the system doesn't say.
+    fn peer_credentials(&self, socket: SocketId) -> Option<Credentials> {
+        let _ = socket;
+        None
+    }
+
+    /// Closes a socket or a listener. Its id is free for reuse at once. The file of a Unix stream's listener goes with it,
+    /// unless something else has taken its place.
     fn close(&mut self, socket: SocketId, farewell: Farewell);
 
     /// The socket itself, for options this crate does not name. `None` where there is no real socket.
@@ -354,50 +391,3 @@ impl fmt::Display for Signal {
         })
     }
 }
-
-/// How to listen.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ListenOptions {
-    /// Connections the kernel may hold for us before we accept them. The kernel caps it (Linux: `net.core.somaxconn`).
-    pub backlog: u32,
-    /// `TCP_NODELAY` on what is accepted, which Linux inherits from the listener: no system call a connection.
-    pub no_delay: bool,
-    /// `SO_KEEPALIVE`, likewise: first probe after this long without traffic. `None`: off.
-    pub keep_alive: Option<Duration>,
-}
-
-impl Default for ListenOptions {
-    fn default() -> Self {
-        Self {
-            backlog: 1024,
-            no_delay: true,
-            keep_alive: Some(KEEP_ALIVE),
-        }
-    }
-}
-
-/// How to connect.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ConnectOptions {
-    /// The local address to connect from; port 0 lets the kernel choose.
-    pub bind: Option<Address>,
-    /// `TCP_NODELAY`.
-    pub no_delay: bool,
-    /// `SO_KEEPALIVE`: first probe after this long without traffic. `None`: off.
-    pub keep_alive: Option<Duration>,
-}
-
-impl Default for ConnectOptions {
-    fn default() -> Self {
-        Self {
-            bind: None,
-            no_delay: true,
-            keep_alive: Some(KEEP_ALIVE),
-        }
-    }
-}
-
-/// Long enough to cost nothing, shorter than the five minutes after which many NAT boxes forget an idle connection.
-const KEEP_ALIVE: Duration = Duration::from_secs(240);

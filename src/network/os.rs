@@ -1,8 +1,10 @@
 //! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
+mod limits;
 mod waiting;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::Shutdown;
@@ -13,6 +15,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll};
 use socket2::SockRef;
 
+use super::adopting;
 use super::alarm::Alarm;
 use super::clock::{self, Clock};
 use super::names::{self, Names};
@@ -21,13 +24,15 @@ use super::services;
 use super::signals::Signals;
 use super::sockets::{self, Socket, retry_interrupted};
 use super::stamps::Stamps;
+use super::unix::{self, SocketFile};
 use super::workers::Workers;
 use super::{
-    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
-    Received, SocketId, Time, Token, Wake, Work, WorkId,
+    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
+    Network, Received, SocketId, Time, Token, Wake, Work, WorkId,
 };
 use crate::address::Address;
-use crate::error::NameError;
+use crate::endpoint::Inherited;
+use crate::error::{AdoptError, NameError};
 use crate::pages::Pages;
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -55,6 +60,8 @@ const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "andro
 /// with [`InvalidInput`](io::ErrorKind::InvalidInput).
 #[derive(Debug)]
 pub struct OsNetwork {
+    /// Those of the listeners among `sockets` that have one; before these, for a file goes before its listener.
+    files: BTreeMap<u32, SocketFile>,
     sockets: Pages<Socket>,
     poll: Poll,
     events: Events,
@@ -82,6 +89,7 @@ impl OsNetwork {
         let poll = Poll::new()?;
         let waker = Arc::new(OsWaker(mio::Waker::new(poll.registry(), WAKER)?));
         Ok(Self {
+            files: BTreeMap::new(),
             sockets: Pages::default(),
             alarm: Alarm::new(poll.registry(), ALARM),
             spin: Duration::ZERO,
@@ -92,10 +100,8 @@ impl OsNetwork {
             workers: Workers::new(Arc::clone(&waker) as Arc<dyn Wake>),
             waker,
             signals: None,
-            reserve: open_reserve(),
-            descriptor_limit: std::fs::read_to_string("/proc/self/limits")
-                .ok()
-                .and_then(|limits| open_files_limit(&limits)),
+            reserve: limits::open_reserve(),
+            descriptor_limit: limits::descriptors(),
             clock: Clock::start(),
             random: SplitMix::unpredictable(),
         })
@@ -108,11 +114,30 @@ impl OsNetwork {
         }
     }
 
-    fn listener(&self, socket: SocketId) -> io::Result<&TcpListener> {
-        match self.sockets.at(socket.0) {
-            Some(Socket::Listener(listener)) => Ok(listener),
+    /// Accepts from a listener of either family.
+    fn accept_from(&self, listener: SocketId) -> io::Result<(TcpStream, Address)> {
+        match self.sockets.at(listener.0) {
+            Some(Socket::Listener(listener)) => {
+                let (stream, peer) = retry_interrupted(|| listener.accept())?;
+                Ok((stream, peer.into()))
+            }
+            Some(Socket::UnixListener(listener)) => retry_interrupted(|| unix::accept(listener)),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
+    }
+
+    /// Keeps a listener, whose readiness is told under `token` from now on.
+    fn keep_listener(&mut self, mut listener: Socket, token: Token) -> io::Result<SocketId> {
+        let token = selector_token(token)?;
+        let registry = self.poll.registry();
+        match &mut listener {
+            Socket::Listener(listener) => registry.register(listener, token, Interest::READABLE)?,
+            Socket::UnixListener(listener) => {
+                registry.register(listener, token, Interest::READABLE)?;
+            }
+            Socket::Stream(_) | Socket::Vacant(_) => return Err(io::ErrorKind::InvalidInput.into()),
+        }
+        Ok(self.keep(listener))
     }
 
     fn keep(&mut self, socket: Socket) -> SocketId {
@@ -147,34 +172,49 @@ impl Network for OsNetwork {
         options: &ListenOptions,
         token: Token,
     ) -> io::Result<(SocketId, Address)> {
-        let Address::Tcp(address) = address;
-        let mut listener = TcpListener::from_std(sockets::listen(*address, options)?.into());
-        let bound = listener.local_addr()?;
-        let token = selector_token(token)?;
-        self.poll
-            .registry()
-            .register(&mut listener, token, Interest::READABLE)?;
-        Ok((self.keep(Socket::Listener(listener)), bound.into()))
+        match address {
+            Address::Tcp(address) => {
+                let listener = TcpListener::from_std(sockets::listen(*address, options)?.into());
+                let bound = listener.local_addr()?;
+                let id = self.keep_listener(Socket::Listener(listener), token)?;
+                Ok((id, bound.into()))
+            }
+            Address::Unix(address) => {
+                let (listener, file) = unix::listen(address, options)?;
+                let id = self.keep_listener(Socket::UnixListener(listener), token)?;
+                self.files.extend(file.map(|file| (id.0, file)));
+                Ok((id, address.clone().into()))
+            }
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        socket: &Inherited,
+        token: Token,
+    ) -> Result<(SocketId, Address), AdoptError> {
+        let (listener, address) = adopting::adopt(socket)?;
+        let kept = self.keep_listener(listener, token);
+        match kept {
+            Ok(id) => Ok((id, address)),
+            Err(error) => Err(AdoptError::System(error.into())),
+        }
     }
 
     fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
-        let listener = self.listener(listener)?;
-        let (stream, peer) = retry_interrupted(|| listener.accept())?;
-        Ok((self.keep(Socket::Stream(stream)), peer.into()))
+        let (stream, peer) = self.accept_from(listener)?;
+        Ok((self.keep(Socket::Stream(stream)), peer))
     }
 
     fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
         if self.reserve.is_none() {
-            self.reserve = open_reserve();
+            self.reserve = limits::open_reserve();
         }
         if self.reserve.take().is_none() {
             return Err(io::ErrorKind::Unsupported.into());
         }
-        let refused = self
-            .listener(listener)
-            .and_then(|listener| retry_interrupted(|| listener.accept()))
-            .map(drop);
-        self.reserve = open_reserve();
+        let refused = self.accept_from(listener).map(drop);
+        self.reserve = limits::open_reserve();
         refused
     }
 
@@ -191,9 +231,13 @@ impl Network for OsNetwork {
         options: &ConnectOptions,
         token: Token,
     ) -> io::Result<SocketId> {
-        let Address::Tcp(address) = address;
+        let mut stream = match address {
+            Address::Tcp(address) => {
+                TcpStream::from_std(sockets::connect(*address, options)?.into())
+            }
+            Address::Unix(address) => unix::connect(address, options)?,
+        };
         // Registered after the connect began: a socket that was never connected counts as hung up.
-        let mut stream = TcpStream::from_std(sockets::connect(*address, options)?.into());
         watch(&self.poll, &mut stream, token)?;
         Ok(self.keep(Socket::Stream(stream)))
     }
@@ -203,7 +247,7 @@ impl Network for OsNetwork {
         if let Some(error) = stream.take_error()? {
             return Err(error);
         }
-        match stream.peer_addr() {
+        match SockRef::from(stream).peer_addr() {
             Ok(_) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
             Err(error) => Err(error),
@@ -251,17 +295,22 @@ impl Network for OsNetwork {
     }
 
     fn local_address(&self, socket: SocketId) -> io::Result<Address> {
-        let address = match self.sockets.at(socket.0) {
-            Some(Socket::Listener(listener)) => listener.local_addr(),
-            Some(Socket::Stream(stream)) => stream.local_addr(),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        };
-        address.map(Address::from)
+        let socket = self.socket_options(socket);
+        let socket = socket.ok_or(io::ErrorKind::InvalidInput)?;
+        sockets::address_of(&socket.local_addr()?)
+    }
+
+    fn peer_credentials(&self, socket: SocketId) -> Option<Credentials> {
+        unix::credentials(self.stream(socket).ok()?)
     }
 
     // Closing takes a socket off the selector too: no call for it.
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
         let closed = self.sockets.remove(socket.0);
+        if let Some(Socket::UnixListener(_)) = &closed {
+            // Before the listener itself.
+            drop(self.files.remove(&socket.0));
+        }
         if let (Some(Socket::Stream(stream)), Farewell::Reset) = (&closed, farewell)
             && let Err(error) = SockRef::from(stream).set_linger(Some(Duration::ZERO))
         {
@@ -272,6 +321,7 @@ impl Network for OsNetwork {
     fn socket_options(&self, socket: SocketId) -> Option<SockRef<'_>> {
         match self.sockets.at(socket.0)? {
             Socket::Listener(listener) => Some(SockRef::from(listener)),
+            Socket::UnixListener(listener) => unix::options(listener),
             Socket::Stream(stream) => Some(SockRef::from(stream)),
             Socket::Vacant(_) => None,
         }
@@ -334,19 +384,6 @@ fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
         .register(stream, selector_token(token)?, both)
 }
 
-/// `None` where there is no such file, and while descriptors are exhausted: asked again when it is needed.
-fn open_reserve() -> Option<File> {
-    File::open("/dev/null").ok()
-}
-
-/// The soft limit on open files, from the text of `/proc/self/limits`.
-fn open_files_limit(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[derive(Debug)]
 struct OsWaker(mio::Waker);
 
@@ -355,22 +392,5 @@ impl Wake for OsWaker {
         if let Err(error) = self.0.wake() {
             log::debug!("a wake-up failed: {error}");
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_soft_limit_is_read_from_the_table() {
-        let limits = "Limit                     Soft Limit           Hard Limit           Units     \n\
-                      Max processes             63447                63447                processes \n\
-                      Max open files            1024                 524288               files     \n";
-        assert_eq!(open_files_limit(limits), Some(1024));
-        let unlimited =
-            "Max open files            unlimited            unlimited            files\n";
-        assert_eq!(open_files_limit(unlimited), None);
-        assert_eq!(open_files_limit(""), None);
     }
 }

@@ -1,15 +1,18 @@
-//! How TCP sockets are made and set up before anyone uses them. Owns the order of the system calls and the options; does
-//! not register or keep what it makes.
+//! How sockets are made and set up before anyone uses them. Owns the order of the system calls and the options; does
+//! not register or keep what it makes. What is particular to Unix streams stands in `unix`.
 
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
-use socket2::{Domain, Protocol, SockRef, TcpKeepalive, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 
+use super::unix::UnixListener;
 use super::{ConnectOptions, ListenOptions};
 use crate::address::Address;
+#[cfg(unix)]
+use crate::address::UnixAddress;
 use crate::pages::Entry;
 
 /// Linux refuses more as the time before the first probe.
@@ -19,6 +22,8 @@ const LONGEST_KEEP_ALIVE: Duration = Duration::from_secs(32_767);
 #[derive(Debug)]
 pub(super) enum Socket {
     Listener(TcpListener),
+    UnixListener(UnixListener),
+    /// Of either family: the calls are the same.
     Stream(TcpStream),
     /// With the next vacant place of the page.
     Vacant(u16),
@@ -32,14 +37,14 @@ impl Entry for Socket {
     fn next_vacant(&self) -> Option<u16> {
         match self {
             Self::Vacant(next) => Some(*next),
-            Self::Listener(_) | Self::Stream(_) => None,
+            Self::Listener(_) | Self::UnixListener(_) | Self::Stream(_) => None,
         }
     }
 }
 
 /// A socket that listens. Options that connections are to have are set on it, for those inherit them.
 pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<socket2::Socket> {
-    let socket = stream_socket(address)?;
+    let socket = non_blocking(Domain::for_address(address), Some(Protocol::TCP))?;
     // A restarted server may bind while its old connections linger. On Windows the same option lets ports be stolen.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
@@ -58,9 +63,11 @@ pub(super) fn connect(
     address: SocketAddr,
     options: &ConnectOptions,
 ) -> io::Result<socket2::Socket> {
-    let socket = stream_socket(address)?;
-    if let Some(Address::Tcp(local)) = options.bind {
-        socket.bind(&local.into())?;
+    let socket = non_blocking(Domain::for_address(address), Some(Protocol::TCP))?;
+    match &options.bind {
+        None => {}
+        Some(Address::Tcp(local)) => socket.bind(&(*local).into())?,
+        Some(Address::Unix(_)) => return Err(io::ErrorKind::AddrNotAvailable.into()),
     }
     set_options(&socket, options.no_delay, options.keep_alive)?;
     match socket.connect(&address.into()) {
@@ -110,7 +117,7 @@ fn at_most_iov_max<'a, 'b>(pieces: &'a [IoSlice<'b>]) -> &'a [IoSlice<'b>] {
     &pieces[..pieces.len().min(IOV_MAX)]
 }
 
-fn set_options(
+pub(super) fn set_options(
     socket: &socket2::Socket,
     no_delay: bool,
     keep_alive: Option<Duration>,
@@ -125,18 +132,47 @@ fn set_options(
     Ok(())
 }
 
-/// Non-blocking, and closed in children; where the system can do it, by the call that makes it.
-fn stream_socket(address: SocketAddr) -> io::Result<socket2::Socket> {
-    let domain = Domain::for_address(address);
+/// A stream socket that is non-blocking, and closed in children; where the system can do it, by the call that makes it.
+pub(super) fn non_blocking(
+    domain: Domain,
+    protocol: Option<Protocol>,
+) -> io::Result<socket2::Socket> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), protocol)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let socket = {
-        let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+        let socket = socket2::Socket::new(domain, Type::STREAM, protocol)?;
         socket.set_nonblocking(true)?;
         socket
     };
     Ok(socket)
+}
+
+/// The address that the system gives for a socket of either family.
+pub(super) fn address_of(address: &SockAddr) -> io::Result<Address> {
+    match address.as_socket() {
+        Some(address) => Ok(address.into()),
+        None => unix_address_of(address).ok_or_else(|| io::ErrorKind::InvalidInput.into()),
+    }
+}
+
+#[cfg(unix)]
+fn unix_address_of(address: &SockAddr) -> Option<Address> {
+    let unix = if let Some(path) = address.as_pathname() {
+        UnixAddress::Path(path.to_owned())
+    } else if let Some(name) = address.as_abstract_namespace() {
+        UnixAddress::Abstract(name.to_vec())
+    } else if address.is_unix() {
+        UnixAddress::Unnamed
+    } else {
+        return None;
+    };
+    Some(unix.into())
+}
+
+#[cfg(not(unix))]
+fn unix_address_of(_: &SockAddr) -> Option<Address> {
+    None
 }
 
 /// Whether a connect goes on in the background. The standard library has a kind for it that can't be named yet, so the

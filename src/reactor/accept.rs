@@ -6,54 +6,38 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::connection::{Connection, Parting, Phase};
-use crate::endpoint::{Port, ServerEndpoint};
-use crate::error::{EndpointError, Error, Lost, Result};
+use crate::error::Lost;
 use crate::inspector::RarePath;
-use crate::layer::Layer;
-use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Limits, Overflow};
-use crate::network::{Farewell, ListenOptions, SocketId};
+use crate::layer::LayerMaker;
+use crate::limits::{ACCEPT_BUDGET, ACCEPT_RETRY, Overflow};
+use crate::network::{Farewell, SocketId};
 use crate::protocol::Protocol;
 use crate::table::{ConnectionId, ListenerId, Owner};
 use crate::timer::TimerId;
 
+use super::Reactor;
 use super::timed::Timed;
 use super::verdict::{Verdict, lacks_descriptors, verdict};
-use super::{Reactor, Settings};
 
 /// A factory, its type forgotten.
 pub(super) type Built = Box<dyn FnMut(&Address) -> Option<Box<dyn Protocol>>>;
 
-/// A listening endpoint: what [`Listen::serve`](crate::Listen::serve) returns. Dropping it changes nothing; see
-/// [`Reactor::stop_listening`].
-#[derive(Clone, Debug)]
-pub struct Listener {
-    id: ListenerId,
-    address: Address,
-}
-
-impl Listener {
-    /// The address it is bound to, with the port the system chose for port 0.
-    pub fn address(&self) -> &Address {
-        &self.address
-    }
-}
-
 /// A listener's own part of the table.
 pub(super) struct ListenerState {
-    serial: u32,
-    socket: SocketId,
-    address: Address,
+    pub(super) serial: u32,
+    pub(super) socket: SocketId,
+    pub(super) address: Address,
     /// Taken out while it is being called.
-    build: Option<Built>,
-    layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
-    settings: u32,
-    accepting: Accepting,
-    queued: bool,
+    pub(super) build: Option<Built>,
+    pub(super) layers: Vec<LayerMaker>,
+    pub(super) settings: u32,
+    pub(super) accepting: Accepting,
+    pub(super) queued: bool,
 }
 
 /// What keeps a listener from accepting. It is over when nobody waits in the backlog any more.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Accepting {
+pub(super) enum Accepting {
     Ready,
     /// As many connections as there may be.
     Full,
@@ -65,119 +49,8 @@ enum Accepting {
     },
 }
 
-/// Whoever wrote the name is to mend it, as with any endpoint that can't be understood.
-fn unknown_service(endpoint: &ServerEndpoint) -> EndpointError {
-    let description = endpoint.to_string();
-    EndpointError {
-        at: description.find(':').map_or(0, |colon| colon + 1),
-        description,
-        expected: "a port's number or a known service".to_owned(),
-    }
-}
-
 impl Reactor {
-    pub(super) fn begin_to_listen(
-        &mut self,
-        endpoint: &ServerEndpoint,
-        limits: Limits,
-        layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
-        build: Built,
-    ) -> Result<Listener> {
-        if self.running.is_stopping() {
-            return Err(Error::Stopping);
-        }
-        let failed = |error: io::Error| Error::Listen {
-            endpoint: endpoint.to_string(),
-            error: error.into(),
-        };
-        let (address, options) = self.address_to_listen_on(endpoint)?;
-        let id = ListenerId {
-            index: self.listeners.vacant_key() as u32,
-            serial: self.next_listener,
-        };
-        let (socket, address) = self
-            .network
-            .listen(&address, &options, id.token())
-            .map_err(failed)?;
-        self.next_listener = self.next_listener.wrapping_add(1);
-        let settings = self.settings.insert(Settings { limits, users: 1 }) as u32;
-        log::info!("listening on {address}");
-        self.listeners.insert(ListenerState {
-            serial: id.serial,
-            socket,
-            address: address.clone(),
-            build: Some(build),
-            layers,
-            settings,
-            accepting: Accepting::Ready,
-            queued: false,
-        });
-        Ok(Listener { id, address })
-    }
-
-    fn address_to_listen_on(
-        &mut self,
-        endpoint: &ServerEndpoint,
-    ) -> Result<(Address, ListenOptions), EndpointError> {
-        let ServerEndpoint::Tcp {
-            interface,
-            port,
-            backlog,
-        } = endpoint;
-        let port = match port {
-            Port::Number(port) => *port,
-            Port::Service(service) => self
-                .network
-                .service_port(service)
-                .ok_or_else(|| unknown_service(endpoint))?,
-        };
-        let mut options = ListenOptions::default();
-        options.backlog = backlog.unwrap_or(options.backlog);
-        Ok((Address::Tcp((*interface, port).into()), options))
-    }
-
-    /// Stops accepting; the connections that were accepted live on. Does nothing if it has been done.
-    pub fn stop_listening(&mut self, listener: &Listener) {
-        if self.listener(listener.id).is_some() {
-            self.close_listener(listener.id);
-        }
-    }
-
-    pub(super) fn close_all_listeners(&mut self) {
-        let all: Vec<ListenerId> = self
-            .listeners
-            .iter()
-            .map(|(index, listener)| ListenerId {
-                index: index as u32,
-                serial: listener.serial,
-            })
-            .collect();
-        for id in all {
-            self.close_listener(id);
-        }
-    }
-
-    fn close_listener(&mut self, id: ListenerId) {
-        self.set_accepting(id, Accepting::Ready);
-        let state = self.listeners.remove(id.index as usize);
-        log::info!("no longer listening on {}", state.address);
-        self.network.close(state.socket, Farewell::Close);
-        self.leave_settings(state.settings);
-        self.discard((state.build, state.layers));
-    }
-
-    /// A listener in a line of a dump.
-    pub(super) fn describe(&self, listener: &ListenerState) -> String {
-        let own = self.settings[listener.settings as usize].users - 1;
-        let accepting = match listener.accepting {
-            Accepting::Ready => "accepting",
-            Accepting::Full => "full",
-            Accepting::Exhausted { .. } => "out of descriptors or memory",
-        };
-        format!("{}: {own} connections, {accepting}", listener.address)
-    }
-
-    fn listener(&mut self, id: ListenerId) -> Option<&mut ListenerState> {
+    pub(super) fn listener(&mut self, id: ListenerId) -> Option<&mut ListenerState> {
         self.listeners
             .get_mut(id.index as usize)
             .filter(|listener| listener.serial == id.serial)
@@ -261,7 +134,7 @@ impl Reactor {
         }
     }
 
-    fn set_accepting(&mut self, id: ListenerId, accepting: Accepting) {
+    pub(super) fn set_accepting(&mut self, id: ListenerId, accepting: Accepting) {
         let Some(listener) = self.listener(id) else {
             return;
         };

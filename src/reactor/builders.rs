@@ -5,13 +5,14 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::endpoint::{ClientEndpoint, ServerEndpoint};
 use crate::error::{ConnectError, EndpointError, Result};
-use crate::layer::Layer;
+use crate::layer::{Layer, LayerMaker};
 use crate::limits::Limits;
 use crate::protocol::{Factory, Protocol};
 use crate::table::ConnectionId;
 use crate::transport::Transport;
 
-use super::accept::{Built, Listener};
+use super::accept::Built;
+use super::listen::Listener;
 use super::{Reactor, limits};
 
 /// A listener about to be: see [`Reactor::listen`].
@@ -20,7 +21,7 @@ pub struct Listen<'a> {
     reactor: &'a mut Reactor,
     endpoint: Result<ServerEndpoint, EndpointError>,
     limits: Limits,
-    layers: Vec<Box<dyn FnMut() -> Box<dyn Layer>>>,
+    layers: Vec<LayerMaker>,
 }
 
 impl std::fmt::Debug for Listen<'_> {
@@ -70,8 +71,9 @@ impl<'a> Listen<'a> {
     /// Listens, with a protocol from `factory` for each connection. The address is bound when this returns.
     ///
     /// # Errors
-    /// [`Error::Endpoint`](crate::Error::Endpoint) if the endpoint could not be understood, or names an unknown service,
-    /// [`Error::Listen`](crate::Error::Listen) if its address can't be listened on,
+    /// [`Error::Endpoint`](crate::Error::Endpoint) if the endpoint could not be understood, or names an unknown service or
+    /// wrapper, [`Error::Listen`](crate::Error::Listen) if its address can't be listened on,
+    /// [`Error::Adopt`](crate::Error::Adopt) if there is no such socket that was inherited,
     /// [`Error::Stopping`](crate::Error::Stopping) while the reactor stops.
     pub fn with<F: Factory>(self, mut factory: F) -> Result<Listener> {
         let build: Built = Box::new(move |peer| {
@@ -80,7 +82,7 @@ impl<'a> Listen<'a> {
                 .map(|protocol| Box::new(protocol) as Box<dyn Protocol>)
         });
         self.reactor
-            .begin_to_listen(&self.endpoint?, self.limits, self.layers, build)
+            .begin_to_listen(self.endpoint?, self.limits, self.layers, build)
     }
 }
 
@@ -135,8 +137,8 @@ impl<'a> Connect<'a> {
     /// system tries.
     pub fn timeout(mut self, within: impl Into<Option<Duration>>) -> Self {
         self.plan.timeout = within.into();
-        if let Ok(ClientEndpoint::Tcp { timeout, .. }) = &mut self.plan.endpoint {
-            *timeout = None;
+        if let Ok(endpoint) = &mut self.plan.endpoint {
+            *endpoint.timeout_mut() = None;
         }
         self
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::connection::{Connection, Peer, Phase};
-use crate::endpoint::{ClientEndpoint, Port};
+use crate::endpoint::{ClientEndpoint, Port, TcpClientEndpoint};
 use crate::error::{ConnectError, Deadline, Lost, NameError};
 use crate::layer::Layer;
 use crate::network::{ConnectOptions, Farewell, LookupId};
@@ -130,13 +130,29 @@ impl Reactor {
         endpoint: ClientEndpoint,
     ) -> Result<(), ConnectError> {
         connecting.endpoint = endpoint.to_string();
-        let ClientEndpoint::Tcp {
-            host,
-            port,
-            timeout,
-            bind,
+        let (mut endpoint, wrapping) = self
+            .unwrap_client(endpoint)
+            .map_err(ConnectError::Endpoint)?;
+        connecting.layers.splice(0..0, wrapping);
+        connecting.timeout = endpoint.timeout_mut().or(connecting.timeout);
+        match endpoint {
+            ClientEndpoint::Tcp(endpoint) => self.prepare_tcp(connecting, endpoint),
+            ClientEndpoint::Unix(endpoint) => {
+                connecting.addresses.push_back(endpoint.address.into());
+                Ok(())
+            }
+            ClientEndpoint::Wrapped(_) => unreachable!("it was unwrapped"),
+        }
+    }
+
+    fn prepare_tcp(
+        &mut self,
+        connecting: &mut Connecting,
+        endpoint: TcpClientEndpoint,
+    ) -> Result<(), ConnectError> {
+        let TcpClientEndpoint {
+            host, port, bind, ..
         } = endpoint;
-        connecting.timeout = timeout.or(connecting.timeout);
         if let Some(bind) = bind {
             connecting.options.bind.get_or_insert(Address::Tcp(bind));
         }
@@ -337,6 +353,10 @@ impl Reactor {
 fn explain(address: Address, bound: bool, error: &io::Error) -> ConnectError {
     match error.kind() {
         ErrorKind::ConnectionRefused => ConnectError::Refused { address },
+        // There is no such file, so nobody who listens.
+        ErrorKind::NotFound if matches!(address, Address::Unix(_)) => {
+            ConnectError::Refused { address }
+        }
         ErrorKind::TimedOut => ConnectError::TimedOut {
             endpoint: address.to_string(),
             after: None,

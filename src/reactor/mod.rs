@@ -17,6 +17,7 @@ mod inspected;
 mod latency;
 mod latest;
 mod layers;
+mod listen;
 mod outputs;
 mod pipe;
 mod read;
@@ -31,6 +32,7 @@ mod unsent;
 mod upkeep;
 mod verdict;
 mod wire;
+mod wrappers;
 mod write;
 
 use std::any::Any;
@@ -51,13 +53,12 @@ use crate::inspector::Inspector;
 use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
-use crate::network::{LookupId, Network, OsNetwork, Time};
+use crate::network::{Credentials, LookupId, Network, OsNetwork, Time};
 use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
 use crate::timer::{TimerId, Timers};
 
-pub use accept::Listener;
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
@@ -68,6 +69,7 @@ pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
 pub(crate) use inspected::Hearing;
+pub use listen::Listener;
 use outputs::Outputs;
 pub(crate) use requests::Outstanding;
 pub use stepper::{Stepper, run, run_on};
@@ -77,6 +79,7 @@ use stopwatch::{Caller, Stopwatch};
 pub(crate) use timed::RepeatedCall;
 use timed::Timed;
 pub(crate) use unsent::LeftOver;
+use wrappers::Wrappers;
 pub(crate) use write::encode;
 
 /// An event loop and all that lives on it: listeners, connections, timers. One type, inside and outside callbacks.
@@ -109,6 +112,7 @@ pub struct Reactor {
     pub(crate) settings: Slab<Settings>,
     listeners: Slab<ListenerState>,
     next_listener: u32,
+    wrappers: Wrappers,
     timers: Timers<Timed>,
     due: Vec<TimerId>,
     calls: VecDeque<Call>,
@@ -208,6 +212,7 @@ impl Reactor {
             settings,
             listeners: Slab::new(),
             next_listener: 0,
+            wrappers: Wrappers::new(),
             timers: Timers::new(),
             due: Vec::new(),
             calls: VecDeque::new(),
@@ -294,6 +299,13 @@ impl Reactor {
         self.network
             .local_address(self.connections.get(id)?.socket()?)
             .ok()
+    }
+
+    /// Who is at the other end of a Unix stream on this machine, by the system's word; for as long as the connection is there.
+    /// `None` if it is no Unix stream, or the system does not say: this needs Linux and the feature `unix`.
+    pub fn peer_credentials(&self, id: ConnectionId) -> Option<Credentials> {
+        let socket = self.connections.get(id)?.socket()?;
+        self.network.peer_credentials(socket)
     }
 
     /// The socket of a connection, to set options that this crate does not name. `None` where there is no real socket.

@@ -9,10 +9,11 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use crate::address::Address;
-use crate::error::NameError;
+use crate::endpoint::Inherited;
+use crate::error::{AdoptError, NameError};
 use crate::network::{
-    Arrival, DeferError, Farewell, LookupId, Posted, Readiness, Signal, SocketId, Time, Token,
-    WorkId,
+    Arrival, Credentials, DeferError, Farewell, ListenOptions, LookupId, Posted, Readiness, Signal,
+    SocketId, Time, Token, WorkId,
 };
 
 /// One call and its answer.
@@ -31,7 +32,13 @@ pub(super) enum Call {
     Random,
     Listen {
         address: Address,
+        /// Of a Unix stream's file.
+        mode: Option<u32>,
         backlog: u32,
+        token: Token,
+    },
+    Adopt {
+        socket: Inherited,
         token: Token,
     },
     Accept(SocketId),
@@ -54,6 +61,7 @@ pub(super) enum Call {
     ShutDownWrite(SocketId),
     TakeError(SocketId),
     LocalAddress(SocketId),
+    PeerCredentials(SocketId),
     Close(SocketId, Farewell),
     LookUp(LookupId, String),
     CancelLookUp(LookupId),
@@ -93,6 +101,8 @@ pub(super) enum Answer {
     },
     EndedAt(Arrival),
     Address(Address),
+    Credentials(Option<Credentials>),
+    AdoptRefused(AdoptError),
     /// A number, or none.
     Maybe(Option<u64>),
     NameRefused(NameError),
@@ -146,11 +156,24 @@ impl Told {
 }
 
 impl Call {
+    pub(super) fn listen(address: &Address, options: &ListenOptions, token: Token) -> Self {
+        Self::Listen {
+            address: address.clone(),
+            mode: options.mode,
+            backlog: options.backlog,
+            token,
+        }
+    }
+
     /// A question that changes nothing: asked once more or less, as by a log that tells more, it makes no difference.
     pub(super) fn is_question(&self) -> bool {
         matches!(
             self,
-            Self::Now | Self::WallClock | Self::LocalAddress(_) | Self::DescriptorLimit
+            Self::Now
+                | Self::WallClock
+                | Self::LocalAddress(_)
+                | Self::PeerCredentials(_)
+                | Self::DescriptorLimit
         )
     }
 
@@ -167,6 +190,7 @@ impl Call {
             | Self::ShutDownWrite(socket)
             | Self::TakeError(socket)
             | Self::LocalAddress(socket)
+            | Self::PeerCredentials(socket)
             | Self::Close(socket, _)
             | Self::SetTimeStamps(socket, _) => Some(*socket),
             _ => None,
@@ -181,6 +205,7 @@ impl fmt::Display for Call {
             Self::Now | Self::WallClock => f.write_str("read the clock"),
             Self::Random => f.write_str("draw a random number"),
             Self::Listen { address, .. } => write!(f, "listen on {address}"),
+            Self::Adopt { socket, .. } => write!(f, "listen on {socket}"),
             Self::Accept(_) => f.write_str("accept"),
             Self::Refuse(_) => f.write_str("refuse a connection"),
             Self::Register(..) => f.write_str("register the connection"),
@@ -195,6 +220,7 @@ impl fmt::Display for Call {
             Self::ShutDownWrite(_) => f.write_str("send FIN"),
             Self::TakeError(_) => f.write_str("take the pending error"),
             Self::LocalAddress(_) => f.write_str("ask for our address"),
+            Self::PeerCredentials(_) => f.write_str("ask who the peer is"),
             Self::Close(_, Farewell::Close) => f.write_str("close"),
             Self::Close(_, Farewell::Reset) => f.write_str("close with RST"),
             Self::LookUp(_, name) => write!(f, "look {name} up"),

@@ -1,7 +1,6 @@
 //! Bytes to events. Owns the distrust: whatever the bytes are, the answer is an event or `None`, and nothing is reserved
 //! for a size that was only read.
 
-use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use bytes::Bytes;
 use super::call::{Answer, Call, Event, Failure, Told};
 use super::history::{History, MOST_FOUND};
 use super::tags::{self, answer, call};
-use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
     Arrival, DeferError, Farewell, LookupId, Posted, SocketId, StampedBy, Time, Token, WorkId,
@@ -38,7 +36,7 @@ impl Decoder {
     }
 }
 
-struct Input<'a, 'b> {
+pub(super) struct Input<'a, 'b> {
     rest: &'b mut &'a [u8],
     decoder: &'b mut Decoder,
 }
@@ -50,9 +48,17 @@ impl Input<'_, '_> {
             call::NOW => Call::Now,
             call::WALL_CLOCK => Call::WallClock,
             call::RANDOM => Call::Random,
-            call::LISTEN => Call::Listen {
-                address: self.address()?,
-                backlog: u32::try_from(self.number()?).ok()?,
+            call::LISTEN => {
+                let address = self.address()?;
+                Call::Listen {
+                    mode: self.mode(&address)?,
+                    address,
+                    backlog: self.number_of_32_bits()?,
+                    token: self.token()?,
+                }
+            }
+            call::ADOPT => Call::Adopt {
+                socket: self.inherited()?,
                 token: self.token()?,
             },
             call::ACCEPT => Call::Accept(self.socket()?),
@@ -74,6 +80,7 @@ impl Input<'_, '_> {
             call::SHUT_DOWN_WRITE => Call::ShutDownWrite(self.socket()?),
             call::TAKE_ERROR => Call::TakeError(self.socket()?),
             call::LOCAL_ADDRESS => Call::LocalAddress(self.socket()?),
+            call::PEER_CREDENTIALS => Call::PeerCredentials(self.socket()?),
             call::CLOSE => Call::Close(self.socket()?, self.farewell()?),
             call::LOOK_UP => Call::LookUp(LookupId(self.number()?), self.text()?),
             call::CANCEL_LOOK_UP => Call::CancelLookUp(LookupId(self.number()?)),
@@ -125,6 +132,8 @@ impl Input<'_, '_> {
             }
             answer::ENDED_AT => Answer::EndedAt(self.arrival()?),
             answer::ADDRESS => Answer::Address(self.address()?),
+            answer::CREDENTIALS => Answer::Credentials(self.maybe(Self::credentials)?),
+            answer::ADOPT_REFUSED => Answer::AdoptRefused(self.adopt_error()?),
             answer::MAYBE => Answer::Maybe(self.maybe(Self::number)?),
             answer::NAME_REFUSED => Answer::NameRefused(self.name_error()?),
             answer::WORK_REFUSED => Answer::WorkRefused(match self.flag()? {
@@ -178,13 +187,13 @@ impl Input<'_, '_> {
         Some(())
     }
 
-    fn byte(&mut self) -> Option<u8> {
+    pub(super) fn byte(&mut self) -> Option<u8> {
         let (first, rest) = self.rest.split_first()?;
         *self.rest = rest;
         Some(*first)
     }
 
-    fn flag(&mut self) -> Option<bool> {
+    pub(super) fn flag(&mut self) -> Option<bool> {
         match self.byte()? {
             0 => Some(false),
             1 => Some(true),
@@ -192,19 +201,19 @@ impl Input<'_, '_> {
         }
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (first, rest) = self.rest.split_first_chunk::<N>()?;
         *self.rest = rest;
         Some(*first)
     }
 
-    fn slice(&mut self, size: u64) -> Option<&[u8]> {
+    pub(super) fn slice(&mut self, size: u64) -> Option<&[u8]> {
         let (first, rest) = self.rest.split_at_checked(usize::try_from(size).ok()?)?;
         *self.rest = rest;
         Some(first)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         let mut number = 0;
         for shift in (0..64).step_by(7) {
             let byte = self.byte()?;
@@ -272,38 +281,20 @@ impl Input<'_, '_> {
         Some(bytes)
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(super) fn text(&mut self) -> Option<String> {
         let size = self.number()?;
         String::from_utf8(self.slice(size)?.to_vec()).ok()
     }
 
-    fn maybe<T>(&mut self, take: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+    pub(super) fn maybe<T>(
+        &mut self,
+        take: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<Option<T>> {
         Some(if self.flag()? {
             Some(take(self)?)
         } else {
             None
         })
-    }
-
-    fn address(&mut self) -> Option<Address> {
-        let ip = self.ip()?;
-        let port = u16::from_le_bytes(self.array()?);
-        Some(Address::Tcp(match ip {
-            IpAddr::V4(ip) => SocketAddr::from((ip, port)),
-            IpAddr::V6(ip) => {
-                let flow = u32::try_from(self.number()?).ok()?;
-                let scope = u32::try_from(self.number()?).ok()?;
-                SocketAddrV6::new(ip, port, flow, scope).into()
-            }
-        }))
-    }
-
-    fn ip(&mut self) -> Option<IpAddr> {
-        match self.byte()? {
-            4 => Some(self.array::<4>()?.into()),
-            6 => Some(self.array::<16>()?.into()),
-            _ => None,
-        }
     }
 
     fn name_error(&mut self) -> Option<NameError> {

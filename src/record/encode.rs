@@ -4,7 +4,6 @@
 //! first; times as what has passed since the one before.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::time::SystemTime;
 
 use super::call::{Answer, Call, Event, Failure, Told};
@@ -52,12 +51,18 @@ impl Encoder {
             | Call::ReadStamped(socket)
             | Call::ShutDownWrite(socket)
             | Call::TakeError(socket)
-            | Call::LocalAddress(socket) => self.socket(*socket),
+            | Call::LocalAddress(socket)
+            | Call::PeerCredentials(socket) => self.socket(*socket),
             Call::Listen {
                 address,
+                mode,
                 backlog,
                 token,
-            } => self.listen(address, *backlog, *token),
+            } => self.listen(address, *mode, *backlog, *token),
+            Call::Adopt { socket, token } => {
+                self.inherited(socket);
+                self.token(*token);
+            }
             Call::Register(socket, token) => self.register(*socket, *token),
             Call::Connect {
                 address,
@@ -89,8 +94,9 @@ impl Encoder {
         }
     }
 
-    fn listen(&mut self, address: &Address, backlog: u32, token: Token) {
+    fn listen(&mut self, address: &Address, mode: Option<u32>, backlog: u32, token: Token) {
         self.address(address);
+        self.mode(address, mode);
         self.number(u64::from(backlog));
         self.token(token);
     }
@@ -172,6 +178,14 @@ impl Encoder {
             Answer::Address(address) => {
                 self.out.push(answer::ADDRESS);
                 self.address(address);
+            }
+            Answer::Credentials(credentials) => {
+                self.out.push(answer::CREDENTIALS);
+                self.maybe(credentials.as_ref(), Self::credentials);
+            }
+            Answer::AdoptRefused(error) => {
+                self.out.push(answer::ADOPT_REFUSED);
+                self.adopt_error(error);
             }
             Answer::Maybe(number) => {
                 self.out.push(answer::MAYBE);
@@ -318,38 +332,15 @@ impl Encoder {
         }
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
         self.out.extend_from_slice(text.as_bytes());
     }
 
-    fn maybe<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
+    pub(super) fn maybe<T>(&mut self, value: Option<T>, put: impl FnOnce(&mut Self, T)) {
         self.out.push(u8::from(value.is_some()));
         if let Some(value) = value {
             put(self, value);
-        }
-    }
-
-    fn address(&mut self, address: &Address) {
-        let Address::Tcp(address) = address;
-        self.ip(address.ip());
-        self.out.extend(address.port().to_le_bytes());
-        if let SocketAddr::V6(v6) = address {
-            self.number(u64::from(v6.flowinfo()));
-            self.number(u64::from(v6.scope_id()));
-        }
-    }
-
-    fn ip(&mut self, ip: IpAddr) {
-        match ip {
-            IpAddr::V4(ip) => {
-                self.out.push(4);
-                self.out.extend(ip.octets());
-            }
-            IpAddr::V6(ip) => {
-                self.out.push(6);
-                self.out.extend(ip.octets());
-            }
         }
     }
 

@@ -60,6 +60,7 @@
 //! was said: it is to be kept as a log that holds passwords would be, and on Unix only its owner can read it. A program that
 //! is started again does not overwrite the tape of the run before; to remove old ones is left to whoever keeps them.
 
+mod addresses;
 mod call;
 mod decode;
 mod encode;

@@ -12,7 +12,7 @@ use super::call::{Answer, Call, Event, Excerpt};
 use super::tape::Tape;
 use super::verdict::{Difference, Post, ReplayError, Replayed, Verdict};
 use crate::address::Address;
-use crate::network::{Posted, SocketId, Time, Token};
+use crate::network::{Credentials, Posted, SocketId, Time, Token};
 use crate::table::{ConnectionId, Owner};
 
 #[derive(Debug)]
@@ -35,6 +35,7 @@ struct Party {
     token: Option<Token>,
     peer: Option<Address>,
     local: Option<Address>,
+    credentials: Option<Credentials>,
     /// Bytes of its output so far.
     sent: u64,
 }
@@ -147,6 +148,10 @@ impl Player {
         self.parties.get(&socket)?.local.clone()
     }
 
+    pub(super) fn credentials(&self, socket: SocketId) -> Option<Credentials> {
+        self.parties.get(&socket)?.credentials
+    }
+
     /// Another thread has posted a call in the replay.
     pub(super) fn posted(&mut self, post: Posted) {
         if self.pass_questions().is_some() {
@@ -227,6 +232,9 @@ impl Player {
                     _ => None,
                 };
                 self.party(*socket).local = local;
+            }
+            (Call::PeerCredentials(socket), Answer::Credentials(credentials)) => {
+                self.party(*socket).credentials = *credentials;
             }
             (Call::Accept(_), Answer::Socket(socket, peer)) => {
                 *self.party(*socket) = Party {

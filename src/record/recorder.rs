@@ -14,10 +14,11 @@ use super::file;
 use super::tags::call;
 use super::writer::TapeWriter;
 use crate::address::Address;
-use crate::error::NameError;
+use crate::endpoint::Inherited;
+use crate::error::{AdoptError, NameError};
 use crate::network::{
-    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network, Posted,
-    Received, SocketId, Time, Token, Wake, Work, WorkId, WorkOutcome,
+    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
+    Network, Posted, Received, SocketId, Time, Token, Wake, Work, WorkId, WorkOutcome,
 };
 
 /// A network that passes all calls on to another one, and writes them on a tape with their answers.
@@ -147,14 +148,25 @@ impl<N: Network> Network for Recorder<N> {
         token: Token,
     ) -> io::Result<(SocketId, Address)> {
         let outcome = self.network.listen(address, options, token);
-        let call = Call::Listen {
-            address: address.clone(),
-            backlog: options.backlog,
-            token,
-        };
+        let call = Call::listen(address, options, token);
         self.put_outcome(call, &outcome, |(socket, bound)| {
             Answer::Socket(*socket, Some(bound.clone()))
         });
+        outcome
+    }
+
+    fn adopt(
+        &mut self,
+        socket: &Inherited,
+        token: Token,
+    ) -> Result<(SocketId, Address), AdoptError> {
+        let outcome = self.network.adopt(socket, token);
+        let socket = socket.clone();
+        let answer = match &outcome {
+            Ok((socket, bound)) => Answer::Socket(*socket, Some(bound.clone())),
+            Err(error) => Answer::AdoptRefused(error.clone()),
+        };
+        self.put(Call::Adopt { socket, token }, answer);
         outcome
     }
 
@@ -290,6 +302,15 @@ impl<N: Network> Network for Recorder<N> {
             Answer::Address(address.clone())
         });
         outcome
+    }
+
+    fn peer_credentials(&self, socket: SocketId) -> Option<Credentials> {
+        let credentials = self.network.peer_credentials(socket);
+        self.put(
+            Call::PeerCredentials(socket),
+            Answer::Credentials(credentials),
+        );
+        credentials
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {

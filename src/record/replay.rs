@@ -14,10 +14,11 @@ use super::player::Player;
 use super::tape::{Tape, TapeError};
 use super::verdict::Verdict;
 use crate::address::Address;
-use crate::error::NameError;
+use crate::endpoint::Inherited;
+use crate::error::{AdoptError, NameError};
 use crate::network::{
-    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network, Posted,
-    Received, SocketId, Time, Token, Wake, Work, WorkId, run_work,
+    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
+    Network, Posted, Received, SocketId, Time, Token, Wake, Work, WorkId, run_work,
 };
 
 /// A network that replays a recorded one, and compares what its reactor does with what was done then.
@@ -158,14 +159,23 @@ impl Network for Replay {
         options: &ListenOptions,
         token: Token,
     ) -> io::Result<(SocketId, Address)> {
-        let call = Call::Listen {
-            address: address.clone(),
-            backlog: options.backlog,
-            token,
-        };
-        match self.outcome(&call)? {
+        match self.outcome(&Call::listen(address, options, token))? {
             Answer::Socket(socket, Some(bound)) => Ok((socket, bound)),
             _ => Err(self.senseless()),
+        }
+    }
+
+    fn adopt(
+        &mut self,
+        socket: &Inherited,
+        token: Token,
+    ) -> Result<(SocketId, Address), AdoptError> {
+        let socket = socket.clone();
+        match self.answer(&Call::Adopt { socket, token }) {
+            Some(Answer::Socket(socket, Some(bound))) => Ok((socket, bound)),
+            Some(Answer::AdoptRefused(error)) => Err(error),
+            Some(_) => Err(AdoptError::System(self.senseless().into())),
+            None => Err(AdoptError::Unsupported),
         }
     }
 
@@ -263,6 +273,12 @@ impl Network for Replay {
         player.ask(&Call::LocalAddress(socket));
         let address = player.local_address(socket);
         address.ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+
+    fn peer_credentials(&self, socket: SocketId) -> Option<Credentials> {
+        let mut player = self.player.borrow_mut();
+        player.ask(&Call::PeerCredentials(socket));
+        player.credentials(socket)
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {

@@ -34,6 +34,8 @@ pub(super) mod call {
     pub(in crate::record) const DEFER: u8 = 25;
     pub(in crate::record) const POSTED: u8 = 26;
     pub(in crate::record) const END: u8 = 27;
+    pub(in crate::record) const ADOPT: u8 = 28;
+    pub(in crate::record) const PEER_CREDENTIALS: u8 = 29;
 }
 
 pub(super) mod answer {
@@ -56,6 +58,8 @@ pub(super) mod answer {
     pub(in crate::record) const MAYBE: u8 = 15;
     pub(in crate::record) const NAME_REFUSED: u8 = 16;
     pub(in crate::record) const WORK_REFUSED: u8 = 17;
+    pub(in crate::record) const CREDENTIALS: u8 = 18;
+    pub(in crate::record) const ADOPT_REFUSED: u8 = 19;
 }
 
 pub(super) fn of_call(call: &Call) -> u8 {
@@ -65,6 +69,7 @@ pub(super) fn of_call(call: &Call) -> u8 {
         Call::WallClock => call::WALL_CLOCK,
         Call::Random => call::RANDOM,
         Call::Listen { .. } => call::LISTEN,
+        Call::Adopt { .. } => call::ADOPT,
         Call::Accept(..) => call::ACCEPT,
         Call::Refuse(..) => call::REFUSE,
         Call::Register(..) => call::REGISTER,
@@ -76,6 +81,7 @@ pub(super) fn of_call(call: &Call) -> u8 {
         Call::ShutDownWrite(..) => call::SHUT_DOWN_WRITE,
         Call::TakeError(..) => call::TAKE_ERROR,
         Call::LocalAddress(..) => call::LOCAL_ADDRESS,
+        Call::PeerCredentials(..) => call::PEER_CREDENTIALS,
         Call::Close(..) => call::CLOSE,
         Call::LookUp(..) => call::LOOK_UP,
         Call::CancelLookUp(..) => call::CANCEL_LOOK_UP,

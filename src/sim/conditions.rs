@@ -129,7 +129,7 @@ impl World {
     }
 
     #[track_caller]
-    fn with_host<R>(&self, name: &str, act: impl FnOnce(&mut Host) -> R) -> R {
+    pub(super) fn with_host<R>(&self, name: &str, act: impl FnOnce(&mut Host) -> R) -> R {
         let mut fabric = self.fabric().borrow_mut();
         let Some(host) = fabric.find_host(name) else {
             panic!("there is no host {name}")

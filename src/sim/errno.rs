@@ -3,8 +3,11 @@
 use std::io;
 
 pub(super) const EPERM: i32 = 1;
+pub(super) const ENOENT: i32 = 2;
 pub(super) const EINTR: i32 = 4;
+pub(super) const EAGAIN: i32 = 11;
 pub(super) const ENOMEM: i32 = 12;
+pub(super) const EEXIST: i32 = 17;
 pub(super) const ENFILE: i32 = 23;
 pub(super) const EMFILE: i32 = 24;
 pub(super) const EPIPE: i32 = 32;
@@ -45,7 +48,10 @@ pub(super) fn error(number: i32) -> io::Error {
     }
     match number {
         EPERM => io::ErrorKind::PermissionDenied,
+        ENOENT => io::ErrorKind::NotFound,
         EINTR => io::ErrorKind::Interrupted,
+        EAGAIN => io::ErrorKind::WouldBlock,
+        EEXIST => io::ErrorKind::AlreadyExists,
         ENOMEM => io::ErrorKind::OutOfMemory,
         ENETDOWN => io::ErrorKind::NetworkDown,
         ECONNABORTED => io::ErrorKind::ConnectionAborted,

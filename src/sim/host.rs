@@ -10,15 +10,14 @@ use std::time::{Duration, SystemTime};
 use super::errno;
 use super::flag::Flag;
 use super::link::EndId;
+use super::ports::Ports;
 use super::random::Random;
+use super::unix_names::{UnixNames, is_unix};
 use crate::error::NameError;
-use crate::network::{LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
+use crate::network::{Credentials, LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
-
-/// Linux's range of ports that the kernel gives out itself.
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 
 /// Wall time when a world begins: 14 November 2023, 22:13:20 UTC.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_700_000_000);
@@ -41,8 +40,10 @@ pub(super) struct Host {
     pub(super) wanting: Option<Want>,
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
-    ports: BTreeSet<u16>,
-    next_port: u16,
+    pub(super) ports: Ports,
+    pub(super) unix: UnixNames,
+    /// Who its processes are, if that was said.
+    pub(super) credentials: Option<Credentials>,
     /// How many connections it has had: the last one's number.
     pub(super) connections: u64,
     pub(super) injected: Injected,
@@ -130,8 +131,9 @@ impl Host {
             limit: None,
             wanting: None,
             marked: VecDeque::new(),
-            ports: BTreeSet::new(),
-            next_port: *EPHEMERAL.start(),
+            ports: Ports::default(),
+            unix: UnixNames::default(),
+            credentials: None,
             connections: 0,
             injected: Injected::default(),
             signals: Vec::new(),
@@ -171,6 +173,18 @@ impl Host {
     /// How many descriptors its process has open.
     pub(super) fn open_descriptors(&self) -> usize {
         self.open_sockets() - self.scripted
+    }
+
+    /// Who its process is: a user, with a number that each process has for itself.
+    pub(super) fn credentials(&self) -> Credentials {
+        let pid =
+            u32::try_from(self.process).map_or(u32::MAX, |process| process.saturating_add(1000));
+        let user = Credentials {
+            pid,
+            uid: 1000,
+            gid: 1000,
+        };
+        self.credentials.unwrap_or(user)
     }
 
     pub(super) fn check_descriptors(&self) -> std::io::Result<()> {
@@ -217,7 +231,7 @@ impl Host {
         match self.remove(id) {
             Some(Socket::Stream { end, .. }) => vec![end],
             Some(Socket::Listener(listener)) => {
-                self.release_port(listener.address.port());
+                self.let_go_of(listener.address);
                 listener.backlog.into()
             }
             None => Vec::new(),
@@ -353,28 +367,13 @@ impl Host {
             || self.waker.is_raised()
     }
 
-    /// Takes a port that nobody uses.
-    pub(super) fn take_port(&mut self) -> Option<u16> {
-        for _ in EPHEMERAL {
-            let port = self.next_port;
-            self.next_port = match port.checked_add(1) {
-                Some(next) if EPHEMERAL.contains(&next) => next,
-                _ => *EPHEMERAL.start(),
-            };
-            if self.ports.insert(port) {
-                return Some(port);
-            }
+    /// A listener there is closed.
+    pub(super) fn let_go_of(&mut self, address: SocketAddr) {
+        if is_unix(address) {
+            self.unix.closes(address);
+        } else {
+            self.ports.release(address.port());
         }
-        None
-    }
-
-    /// Takes this very port.
-    pub(super) fn claim_port(&mut self, port: u16) -> bool {
-        self.ports.insert(port)
-    }
-
-    pub(super) fn release_port(&mut self, port: u16) {
-        self.ports.remove(&port);
     }
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -17,8 +16,8 @@ use crate::address::Address;
 use crate::error::NameError;
 use crate::limits::{WORK_THREADS, WORK_WAITING};
 use crate::network::{
-    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
-    Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, run_work,
+    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
+    Network, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, run_work,
 };
 
 /// The network of one host of a [`World`](super::World).
@@ -70,15 +69,21 @@ impl Network for SimNetwork {
         options: &ListenOptions,
         token: Token,
     ) -> io::Result<(SocketId, Address)> {
-        let address = tcp(address);
         let mut fabric = self.fabric.borrow_mut();
-        let (id, bound) = fabric.listen(self.host, address, options.backlog, Some(token))?;
-        Ok((id, bound.into()))
+        match address {
+            Address::Tcp(address) => {
+                let (backlog, token) = (options.backlog, Some(token));
+                let (id, bound) = fabric.listen(self.host, *address, backlog, token)?;
+                Ok((id, bound.into()))
+            }
+            Address::Unix(name) => fabric.listen_unix(self.host, name, options, Some(token)),
+        }
     }
 
     fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
-        let (id, peer) = self.fabric.borrow_mut().accept(self.host, listener)?;
-        Ok((id, peer.into()))
+        let mut fabric = self.fabric.borrow_mut();
+        let (id, peer) = fabric.accept(self.host, listener)?;
+        Ok((id, fabric.shown(self.host, peer)))
     }
 
     fn refuse(&mut self, listener: SocketId) -> io::Result<()> {
@@ -108,8 +113,16 @@ impl Network for SimNetwork {
         self.injected(|injected| &mut injected.connect)?;
         let mut fabric = self.fabric.borrow_mut();
         fabric.host(self.host).check_descriptors()?;
-        let bind = options.bind.as_ref().map(tcp);
-        let end = fabric.connect(self.host, tcp(address), bind)?;
+        let to = match address {
+            Address::Tcp(address) => *address,
+            Address::Unix(name) => fabric.place_of(self.host, name)?,
+        };
+        let bind = match (&options.bind, address) {
+            (None, _) => None,
+            (Some(Address::Tcp(local)), Address::Tcp(_)) => Some(*local),
+            _ => return Err(errno::error(errno::EADDRNOTAVAIL)),
+        };
+        let end = fabric.connect(self.host, to, bind)?;
         let token = Some(token);
         let socket = Socket::Stream { end, token };
         let socket = fabric.host_mut(self.host).insert(socket);
@@ -181,16 +194,22 @@ impl Network for SimNetwork {
     fn local_address(&self, socket: SocketId) -> io::Result<Address> {
         let fabric = self.fabric.borrow();
         if let Some(Socket::Listener(listener)) = fabric.host(self.host).socket(socket) {
-            return Ok(listener.address.into());
+            return Ok(fabric.shown(self.host, listener.address));
         }
         let end = self.end_of(socket)?;
         let link = fabric.link(end.link);
-        let local = link.map(|link| link.end(end.side).local.into());
+        let local = link.map(|link| fabric.shown(self.host, link.end(end.side).local));
         local.ok_or_else(|| errno::error(errno::ENOTCONN))
+    }
+
+    fn peer_credentials(&self, socket: SocketId) -> Option<Credentials> {
+        let end = self.end_of(socket).ok()?;
+        self.fabric.borrow().credentials(end)
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
         let mut fabric = self.fabric.borrow_mut();
+        fabric.unlink(self.host, socket);
         fabric.close_socket(self.host, socket, farewell);
     }
 
@@ -249,11 +268,5 @@ impl Drop for SimNetwork {
             return;
         };
         fabric.end_process(self.host);
-    }
-}
-
-fn tcp(address: &Address) -> SocketAddr {
-    match address {
-        Address::Tcp(address) => *address,
     }
 }

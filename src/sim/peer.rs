@@ -2,7 +2,9 @@
 //! the fabric's, and so is the peer's kernel.
 
 use std::fmt;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 
@@ -10,7 +12,8 @@ use super::fabric::{Ending, Fabric, PeerState};
 use super::host::HostId;
 use super::link::{PeerId, Phase};
 use super::world::World;
-use crate::network::{Farewell, SocketId};
+use crate::address::UnixAddress;
+use crate::network::{Farewell, ListenOptions, SocketId};
 
 /// One end of a connection, moved by a test: a telnet with a script.
 ///
@@ -26,13 +29,14 @@ pub struct Peer {
 pub struct PeerListener {
     world: World,
     host: HostId,
-    sockets: [SocketId; 2],
+    sockets: Vec<SocketId>,
 }
 
 impl World {
     /// A peer that calls `endpoint`, as in `tcp:server:8007`: the name of a host, or an address (`tcp:10.0.0.1:8007`,
     /// `tcp:[fd00::1]:8007`). It calls from outside; but if only the host's loopback address is listened on, it calls
-    /// from there, as a telnet on that machine does. Runs the world until the connection stands.
+    /// from there, as a telnet on that machine does. Unix streams, as in `unix:server:/run/chat` and `unix:server:@chat`, are
+    /// called from their host. Runs the world until the connection stands.
     ///
     /// # Panics
     /// If the connection can't be made.
@@ -57,10 +61,13 @@ impl World {
     /// A peer's call, or why it came to nothing.
     #[track_caller]
     fn call(&self, endpoint: &str) -> Result<Peer, String> {
-        let Some((host, to)) = self.find_endpoint(endpoint) else {
+        let called = match endpoint.strip_prefix("unix:") {
+            Some(endpoint) => self.call_unix(endpoint),
+            None => self.call_tcp(endpoint),
+        };
+        let Some(called) = called else {
             self.fail(&format!("no host of this world: {endpoint}"))
         };
-        let called = self.fabric().borrow_mut().peer_calls(host, to);
         let id = called.map_err(|error| error.to_string())?;
         let phase = |world: &Self| world.fabric().borrow().peer_phase(id);
         let decided = self.wait_for(|world| phase(world).filter(|&p| p != Phase::Connecting));
@@ -86,15 +93,56 @@ impl World {
         let mut fabric = self.fabric().borrow_mut();
         let id = fabric.host_named(host);
         let any = ["0.0.0.0", "::"].map(|ip| ip.parse::<IpAddr>().expect("an address"));
-        let sockets = any.map(|ip| match fabric.listen(id, (ip, port).into(), 128, None) {
-            Ok((socket, _)) => socket,
-            Err(error) => panic!("a peer can't listen on {host}:{port}: {error}"),
-        });
+        let sockets =
+            any.into_iter()
+                .map(|ip| match fabric.listen(id, (ip, port).into(), 128, None) {
+                    Ok((socket, _)) => socket,
+                    Err(error) => panic!("a peer can't listen on {host}:{port}: {error}"),
+                });
         PeerListener {
             world: self.clone(),
             host: id,
-            sockets,
+            sockets: sockets.collect(),
         }
+    }
+
+    /// Listens for peers on a socket file of a host, which is made if there is none of that name.
+    ///
+    /// # Panics
+    /// If something else is there already.
+    #[track_caller]
+    pub fn unix_peer_listener(&self, host: &str, path: impl Into<PathBuf>) -> PeerListener {
+        let name = UnixAddress::Path(path.into());
+        let mut fabric = self.fabric().borrow_mut();
+        let id = fabric.host_named(host);
+        let options = ListenOptions::default();
+        let socket = match fabric.listen_unix(id, &name, &options, None) {
+            Ok((socket, _)) => socket,
+            Err(error) => panic!("a peer can't listen on {name} of {host}: {error}"),
+        };
+        PeerListener {
+            world: self.clone(),
+            host: id,
+            sockets: vec![socket],
+        }
+    }
+
+    fn call_tcp(&self, endpoint: &str) -> Option<io::Result<PeerId>> {
+        let (host, to) = self.find_endpoint(endpoint)?;
+        Some(self.fabric().borrow_mut().peer_calls(host, to))
+    }
+
+    /// A name is called from its own host only: `server:/run/chat`, `server:@chat`.
+    fn call_unix(&self, endpoint: &str) -> Option<io::Result<PeerId>> {
+        let (host, name) = endpoint.split_once(':')?;
+        let name = match name.strip_prefix('@') {
+            Some(name) => UnixAddress::Abstract(name.into()),
+            None => UnixAddress::Path(name.into()),
+        };
+        let mut fabric = self.fabric().borrow_mut();
+        let host = fabric.find_host(host)?;
+        let place = fabric.place_of(host, &name);
+        Some(place.and_then(|place| fabric.peer_calls(host, place)))
     }
 
     fn find_endpoint(&self, endpoint: &str) -> Option<(HostId, SocketAddr)> {

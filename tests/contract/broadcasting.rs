@@ -11,7 +11,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_member_that_does_not_read_is_lost_and_the_others_hear_all,
     the_oldest_frames_are_dropped_for_a_member_that_does_not_read,
     the_newest_frames_are_dropped_for_a_member_that_does_not_read,

@@ -11,7 +11,7 @@ use ropewalk::{Address, ConnectionId, Limits, Reactor, Transport};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_peer_that_ends_gets_all_it_is_owed_then_our_end,
     two_closings_in_one_callback_are_one_loss_and_abort_wins,
     a_second_closing_while_the_first_waits_is_one_loss_and_abort_wins,

@@ -14,7 +14,7 @@ use crate::known::Known;
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     one_read_of_short_requests_does_not_make_more_output_than_the_mark,
     who_asks_much_at_once_and_then_ends_is_told_all_then_the_end,
     a_protocol_that_writes_again_when_it_may_is_read_again,

@@ -11,15 +11,19 @@ use ropewalk::{FrameError, Framing, Lines, Listener};
 use crate::spy::{Log, Spy};
 use crate::world::{PATIENCE, Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_line_without_an_end_costs_its_connection_and_not_the_memory,
     a_line_of_just_the_limit_passes_and_one_more_byte_does_not_however_they_come,
     many_lines_of_one_portion_are_heard_one_by_one,
     a_frame_that_was_cut_off_by_the_end_is_truncation,
-    a_frame_that_was_cut_off_by_a_reset_is_a_reset,
     a_frame_that_breaks_the_rules_at_the_end_is_told_as_such,
     what_follows_a_refused_frame_is_not_heard,
     a_request_that_trickles_in_is_cut_off_by_its_protocols_own_deadline,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    a_frame_that_was_cut_off_by_a_reset_is_a_reset,
 }
 
 // Some bytes are the tests' layer's own.

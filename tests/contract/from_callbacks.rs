@@ -9,7 +9,7 @@ use ropewalk::{ConnectError, ConnectionId, Error, Limits, Reactor, Transport};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     everything_can_be_asked_for_from_every_callback,
     a_reactor_that_stops_takes_nothing_new_but_goes_on_with_the_rest,
     it_can_be_stopped_when_a_connection_is_made,

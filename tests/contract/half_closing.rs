@@ -8,16 +8,20 @@ use ropewalk::{ConnectionId, Limits};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_peer_that_half_closed_can_still_be_written_to,
     after_our_half_close_the_peer_is_heard_until_it_ends_too,
     it_is_over_when_both_halves_are_whichever_ends_first,
-    a_reset_after_the_peers_end_is_told,
     two_half_closes_that_cross_are_one_end,
     what_is_written_after_our_half_close_goes_nowhere_and_is_counted,
     a_half_close_waits_for_what_was_written_before_it,
     who_is_paused_by_its_own_output_is_resumed_after_a_half_close,
     an_end_is_heard_after_all_that_came_before_it_and_only_while_reading,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    a_reset_after_the_peers_end_is_told,
 }
 
 /// A listener whose protocol leaves its own half open when the peer ends, and a peer of it.

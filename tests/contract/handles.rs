@@ -9,7 +9,7 @@ use ropewalk::{ConnectError, ConnectionId, Lost, Protocol, Reactor, Transport};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     an_id_of_a_lost_connection_is_dead_in_its_loss_and_ever_after,
     bytes_for_an_id_of_the_past_reach_no_later_connection,
     calls_for_a_protocol_that_is_gone_are_dropped_and_counted,

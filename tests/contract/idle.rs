@@ -11,7 +11,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{SERVER, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_silent_peer_is_told_of_again_and_again,
     what_is_received_puts_the_silence_off,
     half_a_frame_is_no_silence,

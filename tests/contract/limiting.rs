@@ -11,7 +11,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     water_marks_that_change_are_looked_at_at_once,
 }
 

@@ -8,6 +8,7 @@ mod alone;
 mod asking;
 mod calling;
 mod counted;
+mod directory;
 mod known;
 mod logs;
 mod peer;
@@ -17,6 +18,8 @@ mod strict;
 mod world;
 
 mod accepting;
+#[cfg(all(feature = "unix", target_os = "linux"))]
+mod adopting;
 mod apart;
 mod broadcasting;
 mod cancelling;
@@ -62,6 +65,8 @@ mod small_services;
 mod stopping;
 mod timers;
 mod unanswered;
+mod unix_streams;
 mod when_idle;
+mod wrapping;
 mod writing;
 mod writing_in_vain;

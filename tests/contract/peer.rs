@@ -2,12 +2,11 @@
 //! not yet expected.
 
 use std::cell::RefCell;
-use std::net::TcpListener;
 use std::rc::Rc;
 use std::time::Duration;
 
 use ropewalk::{Address, Layer, Up, sim};
-use socket2::SockRef;
+use socket2::{SockRef, Socket};
 
 use crate::real::{Ending, RealPeer};
 use crate::toy::Toy;
@@ -21,7 +20,7 @@ pub(crate) struct PeerListener {
 }
 
 pub(crate) enum Waiting {
-    Real(TcpListener),
+    Real(Socket),
     Simulated(sim::PeerListener),
 }
 

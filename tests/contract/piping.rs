@@ -10,16 +10,20 @@ use crate::known::{Known, text, text_between};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, PeerListener, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     what_each_peer_sends_the_other_gets_in_whatever_pieces,
     what_was_sent_before_the_other_connection_stood_is_passed_on,
     what_was_given_back_goes_through_the_pipe_first,
     what_was_written_before_the_joining_is_sent_before_it,
     two_connections_of_a_listener_can_be_joined_from_anywhere,
-    the_former_protocols_hear_no_more,
     a_connection_joined_to_itself_echoes,
     who_does_not_read_keeps_the_other_from_being_read,
     a_pause_asked_for_holds_besides_that_of_the_pipe,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    the_former_protocols_hear_no_more,
 }
 
 contract! { simulated:

@@ -11,17 +11,21 @@ use crate::world::{Peer, World, contract};
 
 use crate::piping::{LOW, Switchboard, WAYS, joined, two_paused};
 
-contract! { everywhere:
+contract! { streams:
     an_end_is_passed_on_and_the_other_way_goes_on,
     an_end_that_was_heard_before_the_joining_is_passed_on,
+    a_close_of_one_closes_the_other_behind_what_it_is_owed,
+    who_leaves_for_another_pipe_has_its_partner_closed,
+    a_stop_closes_a_quiet_pipe,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
     a_reset_of_one_is_a_reset_of_the_other,
     a_reset_is_noticed_while_the_other_peer_does_not_read,
     who_goes_away_while_the_other_is_called_ends_that_call,
-    a_close_of_one_closes_the_other_behind_what_it_is_owed,
     an_abort_of_one_aborts_the_other,
     joining_one_that_has_ended_aborts_the_other,
-    who_leaves_for_another_pipe_has_its_partner_closed,
-    a_stop_closes_a_quiet_pipe,
 }
 
 contract! { simulated:

@@ -12,16 +12,20 @@ use crate::known::{Known, text, text_between};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_writer_that_heeds_the_notices_has_little_waiting,
     by_default_who_does_not_read_replies_is_not_read_either,
-    a_peer_that_takes_nothing_is_lost_once_more_than_the_limit_waits,
     one_large_reply_is_never_too_much,
     what_is_written_between_two_turns_is_held_to_the_limit_too,
     every_way_to_write_is_held_to_the_same_limit,
-    after_an_abort_in_pause_writing_nothing_is_resumed,
     after_a_close_in_pause_writing_nothing_is_resumed,
     what_leaves_in_the_turn_it_was_written_in_is_no_pressure,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    a_peer_that_takes_nothing_is_lost_once_more_than_the_limit_waits,
+    after_an_abort_in_pause_writing_nothing_is_resumed,
     a_peer_that_takes_nothing_in_time_is_lost,
 }
 

@@ -13,20 +13,24 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     what_was_left_in_the_socket_in_a_pause_comes_without_a_new_event,
     a_long_input_is_read_to_its_end,
     a_portion_is_never_more_than_the_loops_one_buffer,
     a_quiet_connection_hears_nothing,
     a_byte_at_a_time_is_the_same_as_all_at_once,
-    a_reset_is_told_at_once_also_in_a_pause,
-    a_reset_behind_unread_input_is_told_at_once_also_in_a_pause,
     an_end_in_a_pause_is_heard_after_what_came_before_it_when_reading_again,
     nothing_is_delivered_in_a_pause,
     frames_of_one_portion_wait_for_the_end_of_the_pause,
     pausing_and_resuming_in_a_callback_changes_nothing,
     resuming_often_delivers_nothing_twice,
     a_paused_connection_takes_no_more_than_one_buffer_from_its_peer,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    a_reset_is_told_at_once_also_in_a_pause,
+    a_reset_behind_unread_input_is_told_at_once_also_in_a_pause,
 }
 
 contract! { simulated:

@@ -2,19 +2,24 @@
 //! peers' sockets; their scripts are in `peer`.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::{Address, Reactor, Stepper};
-use socket2::{Domain, Socket, Type};
+use ropewalk::{Address, Reactor, Stepper, UnixAddress};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use crate::directory::Directory;
 
 /// A reactor on the machine's sockets, and the peers that have to be moved with it.
 pub(crate) struct Real {
     pub(crate) stepper: RefCell<Stepper>,
     pub(crate) peers: RefCell<Vec<Rc<RefCell<RealPeer>>>>,
     pub(crate) goes_on: RefCell<bool>,
+    pub(crate) directory: Directory,
 }
 
 /// One end of a real connection; what it is to send and what has come.
@@ -40,6 +45,7 @@ impl Real {
             stepper: RefCell::new(Stepper::new(reactor)),
             peers: RefCell::default(),
             goes_on: RefCell::new(true),
+            directory: Directory::new(),
         }
     }
 
@@ -62,23 +68,26 @@ impl Real {
 
     /// Small buffers, so that a peer that does not read is felt soon.
     pub(crate) fn peer(&self, address: &Address) -> Rc<RefCell<RealPeer>> {
-        let Address::Tcp(address) = address else {
-            panic!("not a TCP address: {address}")
+        let (domain, address) = match address {
+            Address::Tcp(address) => (Domain::for_address(*address), (*address).into()),
+            Address::Unix(name) => (Domain::UNIX, unix_address(name)),
+            other => panic!("neither TCP nor a Unix stream: {other}"),
         };
-        let socket =
-            Socket::new(Domain::for_address(*address), Type::STREAM, None).expect("a socket");
+        let socket = Socket::new(domain, Type::STREAM, None).expect("a socket");
         socket
             .set_recv_buffer_size(16 * 1024)
             .expect("a socket option");
-        socket
-            .connect(&(*address).into())
-            .expect("the listener is there");
-        self.adopt(socket.into())
+        socket.connect(&address).expect("the listener is there");
+        self.adopt(socket)
     }
 
-    pub(crate) fn adopt(&self, stream: TcpStream) -> Rc<RefCell<RealPeer>> {
-        stream.set_nonblocking(true).expect("a socket option");
-        stream.set_nodelay(true).expect("a socket option");
+    /// A stream of either family, for the calls are the same.
+    pub(crate) fn adopt(&self, socket: Socket) -> Rc<RefCell<RealPeer>> {
+        socket.set_nonblocking(true).expect("a socket option");
+        if !socket.local_addr().expect("it has one").is_unix() {
+            socket.set_tcp_nodelay(true).expect("a socket option");
+        }
+        let stream = TcpStream::from(socket);
         let peer = Rc::new(RefCell::new(RealPeer {
             stream: Some(stream),
             unsent: Vec::new(),
@@ -90,6 +99,17 @@ impl Real {
         self.peers.borrow_mut().push(Rc::clone(&peer));
         peer
     }
+}
+
+fn unix_address(name: &UnixAddress) -> SockAddr {
+    let address = match name {
+        UnixAddress::Path(path) => SockAddr::unix(path),
+        UnixAddress::Abstract(name) => {
+            SockAddr::unix(OsStr::from_bytes(&[&b"\0"[..], name].concat()))
+        }
+        UnixAddress::Unnamed => panic!("nobody can be called who has no name"),
+    };
+    address.expect("a short name")
 }
 
 impl RealPeer {

@@ -11,7 +11,7 @@ use ropewalk::{
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     who_closes_itself_in_a_callback_hears_nothing_more_but_the_loss,
     no_callback_runs_inside_another,
     nothing_of_a_users_is_dropped_inside_a_callback,

@@ -7,7 +7,7 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{Peer, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_newer_frame_takes_the_place_of_an_unsent_older_one,
     a_peer_that_keeps_up_misses_nothing_but_what_is_replaced_in_one_turn,
     a_frame_of_which_a_part_was_sent_is_sent_to_its_end,

@@ -11,7 +11,7 @@ use crate::known::text;
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     parts_of_the_input_keep_their_order_among_other_writes,
     what_is_written_of_the_input_and_given_back_comes_again,
     a_reply_that_is_taken_in_small_pieces_arrives_whole,

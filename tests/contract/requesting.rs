@@ -8,7 +8,7 @@ use crate::asking::{LONG, SOON, Scene};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     replies_are_matched_in_whatever_order_they_come,
     a_reply_is_told_before_what_comes_after_it,
     after_a_close_of_ours_no_reply_is_heard_and_no_request_taken,

@@ -9,19 +9,23 @@ use ropewalk::{Reactor, RemoteError};
 use crate::spy::{Log, Spy};
 use crate::world::{SERVER, World, contract};
 
-contract! { everywhere:
+contract! { streams:
     a_reactor_that_stops_tells_its_connections_and_waits_until_they_are_done,
     what_is_owed_is_sent_before_the_stop,
     a_stopping_reactor_still_hears_its_peers,
-    who_does_not_finish_is_cut_off_at_the_deadline,
     without_a_deadline_a_stop_waits_for_everybody,
-    a_stop_at_once_asks_nobody,
-    a_stop_at_once_cuts_a_stop_in_order_short,
     a_reactor_stopped_before_it_runs_stops_at_once,
     a_reactor_stopped_twice_stops_once,
     a_reactor_can_be_stopped_from_a_callback,
     a_reactor_can_be_stopped_by_a_loss,
     a_reactor_can_be_stopped_through_a_remote,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    who_does_not_finish_is_cut_off_at_the_deadline,
+    a_stop_at_once_asks_nobody,
+    a_stop_at_once_cuts_a_stop_in_order_short,
 }
 
 contract! { bare:

@@ -2,11 +2,18 @@
 //! between the two; knows no behaviour.
 
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use ropewalk::sim::{self, Faults};
-use ropewalk::{Address, Connect, Limits, Listener, Protocol, Reactor, Result, Time};
+use ropewalk::{
+    Address, ClientEndpoint, Connect, EndpointError, Limits, Listener, Protocol, Reactor, Result,
+    ServerEndpoint, Time, UnixAddress,
+};
 
 use crate::peer::{End, Waiting};
 pub(crate) use crate::peer::{Peer, PeerListener};
@@ -24,6 +31,14 @@ const SETTLED: usize = 50;
 pub(crate) struct World {
     pub(crate) ground: Ground,
     pub(crate) layered: bool,
+    /// What connections are made of where a body does not care.
+    pub(crate) transport: Transport,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    Tcp,
+    Unix,
 }
 
 #[derive(Clone)]
@@ -39,6 +54,15 @@ macro_rules! contract {
             #[test] fn on_real_sockets() { crate::world::on_real_sockets(module_path!(), super::$body); }
             #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
             #[test] fn under_a_layer() { crate::world::under_a_layer(module_path!(), super::$body); }
+        }
+    )* };
+    (streams: $($body:ident),* $(,)?) => { $(
+        mod $body {
+            #[test] fn on_real_sockets() { crate::world::on_real_sockets(module_path!(), super::$body); }
+            #[test] fn in_simulation() { crate::world::in_simulation(module_path!(), super::$body); }
+            #[test] fn under_a_layer() { crate::world::under_a_layer(module_path!(), super::$body); }
+            #[test] fn on_real_unix_sockets() { crate::world::on_real_unix_sockets(module_path!(), super::$body); }
+            #[test] fn over_unix_in_simulation() { crate::world::over_unix_in_simulation(module_path!(), super::$body); }
         }
     )* };
     (bare: $($body:ident),* $(,)?) => { $(
@@ -67,27 +91,41 @@ macro_rules! contract {
 pub(crate) use contract;
 
 pub(crate) fn on_real_sockets(test: &str, body: fn(&World)) {
+    play_real(test, body, Transport::Tcp);
+}
+
+pub(crate) fn on_real_unix_sockets(test: &str, body: fn(&World)) {
+    play_real(test, body, Transport::Unix);
+}
+
+fn play_real(test: &str, body: fn(&World), transport: Transport) {
     let world = World {
         ground: Ground::Real(Rc::new(Real::new())),
         layered: false,
+        transport,
     };
     strictly(test, || body(&world));
 }
 
 /// Once as it should be, then with all that a right program may not notice.
 pub(crate) fn in_simulation(test: &str, body: fn(&World)) {
-    play(test, body, false);
+    play(test, body, false, Transport::Tcp);
 }
 
 pub(crate) fn under_a_layer(test: &str, body: fn(&World)) {
-    play(test, body, true);
+    play(test, body, true, Transport::Tcp);
 }
 
-fn play(test: &str, body: fn(&World), layered: bool) {
+pub(crate) fn over_unix_in_simulation(test: &str, body: fn(&World)) {
+    play(test, body, false, Transport::Unix);
+}
+
+fn play(test: &str, body: fn(&World), layered: bool, transport: Transport) {
     let scenario = |world: &sim::World| {
         body(&World {
             ground: Ground::Simulated(world.clone()),
             layered,
+            transport,
         });
     };
     strictly(test, || {
@@ -115,13 +153,17 @@ impl World {
     }
 
     /// Listens with the world's layers.
-    pub(crate) fn listen<P: Protocol>(
+    pub(crate) fn listen<P: Protocol, E>(
         &self,
         reactor: &mut Reactor,
-        endpoint: &str,
+        endpoint: E,
         limits: Limits,
         build: impl FnMut(&Address) -> P + 'static,
-    ) -> Result<Listener> {
+    ) -> Result<Listener>
+    where
+        E: TryInto<ServerEndpoint>,
+        E::Error: Into<EndpointError>,
+    {
         let listen = reactor.listen(endpoint).limits(limits);
         if self.layered {
             listen.through(Toy::server).serve(build)
@@ -130,7 +172,27 @@ impl World {
         }
     }
 
-    /// Listens on a free port of the loopback address.
+    /// Where a socket file of this name is.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        match &self.ground {
+            Ground::Real(real) => real.directory.path().join(name),
+            Ground::Simulated(_) => Path::new("/run").join(name),
+        }
+    }
+
+    /// An endpoint that nobody listens on.
+    fn free_endpoint(&self) -> ServerEndpoint {
+        match self.transport {
+            Transport::Tcp => ServerEndpoint::tcp(0).into(),
+            Transport::Unix => {
+                static NUMBER: AtomicU32 = AtomicU32::new(0);
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                ServerEndpoint::unix(self.path(&format!("listener{number}"))).into()
+            }
+        }
+    }
+
+    /// Listens on a free port of the loopback address, or on a new socket file.
     pub(crate) fn serve<P: Protocol>(
         &self,
         build: impl FnMut(&Address) -> P + 'static,
@@ -143,13 +205,14 @@ impl World {
         limits: Limits,
         build: impl FnMut(&Address) -> P + 'static,
     ) -> Listener {
-        self.on(|reactor| self.listen(reactor, "tcp:0", limits, build))
-            .expect("a free port can be listened on")
+        let endpoint = self.free_endpoint();
+        self.on(|reactor| self.listen(reactor, endpoint, limits, build))
+            .expect("what is free can be listened on")
     }
 
     /// Connects with the world's layers.
     pub(crate) fn connect<'a>(&self, reactor: &'a mut Reactor, address: &Address) -> Connect<'a> {
-        let connect = reactor.connect(format!("tcp:{address}"));
+        let connect = reactor.connect(client_endpoint(address));
         if self.layered {
             connect.through(Toy::client())
         } else {
@@ -168,8 +231,19 @@ impl World {
         let end = match &self.ground {
             Ground::Real(real) => End::Real(real.peer(address)),
             Ground::Simulated(world) => {
-                let port = address.port().expect("a TCP address has a port");
-                End::Simulated(world.peer(&format!("tcp:{SERVER}:{port}")))
+                let endpoint = match address {
+                    Address::Unix(UnixAddress::Path(path)) => {
+                        format!("unix:{SERVER}:{}", path.display())
+                    }
+                    Address::Unix(UnixAddress::Abstract(name)) => {
+                        format!("unix:{SERVER}:@{}", String::from_utf8_lossy(name))
+                    }
+                    _ => {
+                        let port = address.port().expect("a TCP address has a port");
+                        format!("tcp:{SERVER}:{port}")
+                    }
+                };
+                End::Simulated(world.peer(&endpoint))
             }
         };
         Peer::new(self, end, self.layered.then(Toy::client))
@@ -185,17 +259,34 @@ impl World {
 
     /// Where scripted peers wait to be called.
     pub(crate) fn peer_listener(&self) -> PeerListener {
-        match &self.ground {
-            Ground::Real(_) => {
+        let path = self.path("target");
+        match (&self.ground, self.transport) {
+            (Ground::Real(_), Transport::Tcp) => {
                 let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
                 listener.set_nonblocking(true).expect("a socket option");
                 let address = listener.local_addr().expect("a bound socket").into();
-                PeerListener::new(self, address, Waiting::Real(listener))
+                PeerListener::new(self, address, Waiting::Real(listener.into()))
             }
-            Ground::Simulated(world) => {
+            (Ground::Real(_), Transport::Unix) => {
+                let listener = UnixListener::bind(&path).expect("it is the first there");
+                listener.set_nonblocking(true).expect("a socket option");
+                let listener = OwnedFd::from(listener).into();
+                PeerListener::new(
+                    self,
+                    UnixAddress::Path(path).into(),
+                    Waiting::Real(listener),
+                )
+            }
+            (Ground::Simulated(world), Transport::Tcp) => {
                 self.on(|_| ());
                 let listener = world.peer_listener("target", 9000);
                 let address = SocketAddr::new(world.address("target"), 9000).into();
+                PeerListener::new(self, address, Waiting::Simulated(listener))
+            }
+            (Ground::Simulated(world), Transport::Unix) => {
+                self.on(|_| ());
+                let listener = world.unix_peer_listener(SERVER, &path);
+                let address = UnixAddress::Path(path).into();
                 PeerListener::new(self, address, Waiting::Simulated(listener))
             }
         }
@@ -296,5 +387,19 @@ impl World {
             Ground::Real(real) => real.step(),
             Ground::Simulated(world) => world.step(),
         }
+    }
+}
+
+/// Where to connect to reach whoever listens on an address.
+pub(crate) fn client_endpoint(address: &Address) -> ClientEndpoint {
+    match address {
+        Address::Tcp(address) => {
+            ClientEndpoint::tcp(address.ip().to_string(), address.port()).into()
+        }
+        Address::Unix(UnixAddress::Path(path)) => ClientEndpoint::unix(path).into(),
+        Address::Unix(UnixAddress::Abstract(name)) => {
+            ClientEndpoint::unix_abstract(name.clone()).into()
+        }
+        other => panic!("nobody listens on {other}"),
     }
 }

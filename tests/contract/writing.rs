@@ -12,14 +12,18 @@ use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
-contract! { everywhere:
+contract! { streams:
     all_arrives_in_order_however_little_is_taken_at_a_time,
     closing_sends_all_that_was_written_and_then_the_end,
-    closing_has_a_deadline_for_a_peer_that_does_not_read,
     what_was_written_before_a_stop_is_sent,
     writing_to_a_peer_that_is_gone_ends_the_connection,
     what_another_connection_writes_keeps_its_order_and_calls_nobody_in_between,
     writing_nothing_is_nothing,
+}
+
+// A Unix stream knows no reset but of unread input.
+contract! { everywhere:
+    closing_has_a_deadline_for_a_peer_that_does_not_read,
 }
 
 contract! { bare:

@@ -1,6 +1,7 @@
 //! Recording and replaying, as promises: the same program is found identical, another one is not, and no tape, however
 //! damaged, does harm.
 
+mod addresses;
 mod damage;
 mod program;
 

@@ -1,19 +1,19 @@
-//! How connections come to be: listening, calling, the backlog, accepting. Owns routes and the handshake; does not
+//! How connections come to be: calling, the backlog, accepting. Owns routes and the handshake; does not
 //! touch the bytes that follow it.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use super::{Event, Fabric, LEAST_WINDOW, LENGTHS, length};
-use crate::network::{Farewell, SocketId, Token};
+use crate::network::SocketId;
 use crate::sim::choose::Site;
 use crate::sim::errno;
-use crate::sim::host::{HostId, Listener, Socket};
+use crate::sim::host::{HostId, Socket};
 use crate::sim::link::{End, EndId, Holder, Link, LinkId, Phase, Side};
 use crate::sim::pipe::{Payload, Pipe};
 use crate::sim::trace::{Flight, What, Wire};
+use crate::sim::unix_names::is_unix;
 
 /// How often a kernel repeats a call that is not answered, with pauses of 1 s, 2 s, 4 s and so on: Linux gives up after
 /// 127 s.
@@ -29,38 +29,6 @@ enum Route {
 }
 
 impl Fabric {
-    pub(in crate::sim) fn listen(
-        &mut self,
-        on: HostId,
-        mut address: SocketAddr,
-        backlog: u32,
-        token: Option<Token>,
-    ) -> io::Result<(SocketId, SocketAddr)> {
-        let host = self.host_mut(on);
-        host.check_descriptors()?;
-        if !host.owns(address.ip()) {
-            return Err(errno::error(errno::EADDRNOTAVAIL));
-        }
-        if address.port() == 0 {
-            let free = host.take_port();
-            address.set_port(free.ok_or_else(|| errno::error(errno::EADDRINUSE))?);
-        } else if host.is_taken(address) {
-            return Err(errno::error(errno::EADDRINUSE));
-        } else {
-            host.claim_port(address.port());
-        }
-        let socket = host.insert(Socket::Listener(Listener {
-            address,
-            token,
-            backlog: VecDeque::new(),
-            // `listen(2)` admits one more than it is told.
-            depth: usize::try_from(backlog).map_or(usize::MAX, |n| n.saturating_add(1)),
-            awaits_input: true,
-        }));
-        self.note(on, What::Listens(address));
-        Ok((socket, address))
-    }
-
     /// Begins a call; the [`Phase`] of its end tells how it goes. Somebody is to hold the end at once.
     pub(in crate::sim) fn connect(
         &mut self,
@@ -87,7 +55,12 @@ impl Fabric {
         if self.cut_off.contains(&to.ip()) {
             return Err(errno::error(errno::ENETUNREACH));
         }
-        match self.choose(Site::Connect, 3) {
+        let fault = if is_unix(to) {
+            0
+        } else {
+            self.choose(Site::Connect, 3)
+        };
+        match fault {
             0 => {}
             1 => return Err(errno::error(errno::ENETUNREACH)),
             _ => return Err(errno::error(errno::EADDRNOTAVAIL)),
@@ -96,7 +69,7 @@ impl Fabric {
         let id = LinkId(self.next_link);
         self.next_link += 1;
         let link = Link::new(
-            Wire::new(id, from, local, to),
+            Wire::new(id, from, local, to).shown_as([local, to].map(|end| self.shown(from, end))),
             [
                 End::new(from, local, to, Holder::Nobody, Phase::Connecting),
                 End::new(from, to, local, Holder::Nobody, Phase::Absent),
@@ -136,9 +109,9 @@ impl Fabric {
             local.set_ip(host.source_for(to.ip()));
         }
         if local.port() == 0 {
-            let free = host.take_port();
+            let free = host.ports.take();
             local.set_port(free.ok_or_else(|| errno::error(errno::EADDRNOTAVAIL))?);
-        } else if !host.claim_port(local.port()) {
+        } else if !host.ports.claim(local.port()) {
             return Err(errno::error(errno::EADDRINUSE));
         }
         Ok(local)
@@ -205,7 +178,12 @@ impl Fabric {
         let link = self.links.get_mut(&id).expect("it was there above");
         link.end_mut(Side::Callee).host = host;
         self.reach(callee);
-        match self.choose(Site::Answer, 6) {
+        let fault = if is_unix(to) {
+            0
+        } else {
+            self.choose(Site::Answer, 6)
+        };
+        match fault {
             0 => {}
             1 => return self.reset(callee),
             2 => return self.call_fails(id, errno::EHOSTUNREACH),
@@ -227,7 +205,12 @@ impl Fabric {
             }
         } else {
             self.note_dropped_call(callee, "the backlog is full");
-            self.repeat_call(id, attempt);
+            if is_unix(to) {
+                // Nobody waits for room in it.
+                self.call_fails(id, errno::EAGAIN);
+            } else {
+                self.repeat_call(id, attempt);
+            }
         }
     }
 
@@ -357,29 +340,6 @@ impl Fabric {
             listener.backlog.push_front(end);
             host.mark(id);
         }
-    }
-
-    /// Closes a socket or listener. Who waits in a backlog is reset.
-    pub(in crate::sim) fn close_socket(&mut self, on: HostId, id: SocketId, farewell: Farewell) {
-        let host = self.host_mut(on);
-        match host.remove(id) {
-            Some(Socket::Stream { end, .. }) => self.close(end, farewell),
-            Some(Socket::Listener(listener)) => {
-                host.release_port(listener.address.port());
-                for end in listener.backlog {
-                    self.close(end, Farewell::Reset);
-                }
-            }
-            None => {}
-        }
-    }
-
-    /// A host's process is gone: its kernel closes what it leaves open.
-    pub(in crate::sim) fn end_process(&mut self, on: HostId) {
-        for id in self.host(on).descriptors() {
-            self.close_socket(on, id, Farewell::Close);
-        }
-        self.host_mut(on).end_process();
     }
 }
 

@@ -8,8 +8,10 @@ mod hearing;
 mod notes;
 mod peers;
 mod poll;
+mod sockets;
 mod streams;
 mod strikes;
+mod unix;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -373,7 +375,7 @@ impl Fabric {
         };
         if link.is_over() {
             let (host, port) = (link.end(Side::Caller).host, link.port);
-            self.host_mut(host).release_port(port);
+            self.host_mut(host).ports.release(port);
             self.links.remove(&id);
         }
     }

@@ -15,6 +15,7 @@ use crate::sim::host::HostId;
 use crate::sim::link::{EndId, Holder, PeerId, Phase};
 use crate::sim::pipe::Receiving;
 use crate::sim::trace::What;
+use crate::sim::unix_names::is_unix;
 
 #[derive(Debug)]
 pub(in crate::sim) struct PeerState {
@@ -56,7 +57,9 @@ impl Fabric {
         let loopback = SocketAddr::new(loopback(to.ip()), to.port());
         let callee = self.host(host);
         let local = callee.listener_at(to).is_none() && callee.listener_at(loopback).is_some();
-        let (from, to) = if local {
+        let (from, to) = if is_unix(to) {
+            (host, to)
+        } else if local {
             (host, loopback)
         } else {
             (Self::OUTSIDE, to)

@@ -210,6 +210,13 @@ impl Fabric {
         };
         let unread = link.inbound(id.side).waiting() > 0;
         let phase = link.end(id.side).phase;
+        // A Unix stream knows no reset but of what was not read, or not even accepted.
+        let lets_go_softly = self.is_unix(id) && link.end(id.side).holder != Holder::Backlog;
+        let farewell = if lets_go_softly {
+            Farewell::Close
+        } else {
+            farewell
+        };
         self.close_account(id);
         self.note_end(
             id,

@@ -256,7 +256,7 @@ impl<'a> Pairing<'a> {
         };
         match words {
             What::Dropped(flight, why) if to.owner().is_none() => {
-                let address = wire.address(side.other());
+                let address = wire.shown(side.other());
                 label.push_str(&format!("{} to {address}: {why}", flight.cargo));
             }
             _ => label.push_str(&words.to_string()),
@@ -304,7 +304,7 @@ fn mark(lane: &Rc<str>, what: &What) -> Act {
 fn lane(wire: &Wire, side: Side) -> Rc<str> {
     let party = wire.party(side);
     let owner = party.owner().cloned();
-    owner.unwrap_or_else(|| wire.address(side).to_string().into())
+    owner.unwrap_or_else(|| wire.shown(side).to_string().into())
 }
 
 fn tone_of(cargo: &Cargo) -> Tone {

@@ -26,7 +26,7 @@ impl World {
     /// Bytes, their order and their times are those of the run: a packet is seen as it departs, and the world begins at
     /// 22:13:20 UTC on 14 November 2023. The headers are made up to fit: segments are as large as they were sent, windows
     /// always wide, all that arrives is acknowledged at once. Loopback addresses are told apart by the number of their host:
-    /// 127.0.0.2 is the second one's.
+    /// 127.0.0.2 is the second one's. Unix streams are seen there too, as if they led to a port below 32,768.
     ///
     /// # Errors
     /// Those of `out`.

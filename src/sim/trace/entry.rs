@@ -1,11 +1,11 @@
 //! One thing that happened, as a value. Owns the kinds of things that do; makes no words of them.
 
-use std::net::SocketAddr;
 use std::rc::Rc;
 
 use bytes::Bytes;
 
 use super::wire::Wire;
+use crate::address::Address;
 use crate::error::Lost;
 use crate::network::Time;
 use crate::sim::link::Side;
@@ -31,7 +31,7 @@ pub(in crate::sim) enum Who {
 
 #[derive(Clone, Debug)]
 pub(in crate::sim) enum What {
-    Listens(SocketAddr),
+    Listens(Address),
     LooksUp(Box<str>),
     /// From this end.
     Departs(Flight),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use crate::address::Address;
 use crate::sim::host::HostId;
 use crate::sim::link::{LinkId, Side};
 
@@ -16,6 +17,8 @@ pub(in crate::sim) struct Wire {
     pub(in crate::sim) host: HostId,
     /// By side.
     addresses: [SocketAddr; 2],
+    /// Likewise, as people know them.
+    shown: [Address; 2],
     parties: [RefCell<Party>; 2],
 }
 
@@ -38,8 +41,20 @@ impl Wire {
             id,
             host,
             addresses: [from, to],
+            shown: [from, to].map(Address::from),
             parties: [Party::Unknown, Party::Unknown].map(RefCell::new),
         }
+    }
+
+    /// With ends that people know by other names.
+    pub(in crate::sim) fn shown_as(mut self, shown: [Address; 2]) -> Self {
+        self.shown = shown;
+        self
+    }
+
+    /// The address of an end as people know it.
+    pub(in crate::sim) fn shown(&self, side: Side) -> &Address {
+        &self.shown[side as usize]
     }
 
     pub(in crate::sim) fn address(&self, side: Side) -> SocketAddr {
@@ -55,8 +70,8 @@ impl Wire {
     }
 
     /// How an end is called in a line: `server#3`, `peer1`.
-    pub(in crate::sim) fn name(&self, side: Side) -> impl fmt::Display {
-        Name(self.party(side), self.address(side))
+    pub(in crate::sim) fn name(&self, side: Side) -> impl fmt::Display + '_ {
+        Name(self.party(side), self.shown(side))
     }
 }
 
@@ -77,9 +92,9 @@ impl Party {
     }
 }
 
-struct Name(Party, SocketAddr);
+struct Name<'a>(Party, &'a Address);
 
-impl fmt::Display for Name {
+impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Party::Unknown => self.1.fmt(f),

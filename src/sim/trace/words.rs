@@ -21,7 +21,7 @@ impl fmt::Display for Entry {
             What::Departs(flight) => {
                 write!(f, "-> {other} {}", flight.cargo)?;
                 if let Cargo::Syn = flight.cargo {
-                    let [from, to] = [*side, side.other()].map(|side| wire.address(side));
+                    let [from, to] = [*side, side.other()].map(|side| wire.shown(side));
                     write!(f, " {from} to {to}")?;
                 }
                 position(f, flight)

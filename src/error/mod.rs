@@ -1,11 +1,14 @@
 //! Every error and every reason for a loss: what users are told, and whose fault it is. Owns the names and their
 //! wording; decides nothing.
 
+mod adopt;
+mod connect;
+
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
-use crate::address::Address;
+pub use adopt::AdoptError;
+pub use connect::{ConnectError, NameError};
 
 /// What a call into this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,6 +26,13 @@ pub enum Error {
         /// What the system said.
         error: OsError,
     },
+    /// The socket that was inherited can't be taken over.
+    Adopt {
+        /// What was asked for.
+        endpoint: String,
+        /// Why.
+        error: AdoptError,
+    },
     /// The reactor is stopping: it takes no new listeners.
     Stopping,
     /// The reactor was run already, or is being run: a second run is refused.
@@ -36,6 +46,7 @@ impl fmt::Display for Error {
         match self {
             Self::Endpoint(error) => error.fmt(f),
             Self::Listen { endpoint, error } => write!(f, "can't listen on {endpoint}: {error}"),
+            Self::Adopt { endpoint, error } => write!(f, "can't listen on {endpoint}: {error}"),
             Self::Stopping => f.write_str("the reactor is stopping"),
             Self::AlreadyRun => f.write_str("this reactor was run before; make a new one"),
             Self::System(error) => write!(f, "the event loop failed: {error}"),
@@ -277,131 +288,3 @@ impl fmt::Display for FrameError {
 }
 
 impl std::error::Error for FrameError {}
-
-/// Why a connection was not made, told once to the hook of [`Connect::failed`](crate::Connect::failed).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// The endpoint's description can't be understood.
-    Endpoint(EndpointError),
-    /// The host's name could not be turned into an address.
-    Name {
-        /// The name.
-        host: String,
-        /// Why.
-        error: NameError,
-    },
-    /// The service's name is not in the system's table.
-    Service {
-        /// The name.
-        service: String,
-    },
-    /// Nobody listens there.
-    Refused {
-        /// Where.
-        address: Address,
-    },
-    /// No way there: no route, or a host or network that is down.
-    Unreachable {
-        /// Where.
-        address: Address,
-        /// What the system said.
-        error: OsError,
-    },
-    /// Not made within the deadline.
-    TimedOut {
-        /// What was asked for.
-        endpoint: String,
-        /// The deadline; `None` if it was the system's own.
-        after: Option<Duration>,
-    },
-    /// The kernel joined the socket to itself: nobody listens on that ephemeral port, and it was chosen as our own.
-    SelfConnected {
-        /// Where.
-        address: Address,
-    },
-    /// No local address or port could be had, or not the one asked for.
-    Bind {
-        /// Where to.
-        address: Address,
-        /// What the system said.
-        error: OsError,
-    },
-    /// The connection stood, but a layer could not agree with the peer's.
-    Handshake(Lost),
-    /// Cancelled by `lose_connection` or `abort_connection`.
-    Cancelled,
-    /// The reactor is stopping.
-    Stopping,
-    /// Anything else the system said.
-    Failed {
-        /// Where to.
-        address: Address,
-        /// What the system said.
-        error: OsError,
-    },
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Endpoint(error) => error.fmt(f),
-            Self::Name { host, error } => write!(f, "can't look up {host}: {error}"),
-            Self::Service { service } => write!(f, "no such service: {service}"),
-            Self::Refused { address } => write!(f, "{address} refused: nobody listens there"),
-            Self::Unreachable { address, error } => {
-                write!(f, "{address} can't be reached: {error}")
-            }
-            Self::TimedOut {
-                endpoint,
-                after: Some(after),
-            } => write!(f, "{endpoint}: no connection within {after:?}"),
-            Self::TimedOut {
-                endpoint,
-                after: None,
-            } => write!(f, "{endpoint}: no connection within the system's time"),
-            Self::SelfConnected { address } => {
-                write!(f, "{address} refused: the socket met itself")
-            }
-            Self::Bind { address, error } => {
-                write!(f, "no local address to reach {address} from: {error}")
-            }
-            Self::Handshake(lost) => write!(f, "the handshake failed: {lost}"),
-            Self::Cancelled => f.write_str("cancelled"),
-            Self::Stopping => f.write_str("the reactor is stopping"),
-            Self::Failed { address, error } => write!(f, "can't connect to {address}: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for ConnectError {}
-
-/// Why a name could not be looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NameError {
-    /// There is no such name.
-    Unknown,
-    /// The name is known, and has no address.
-    NoData,
-    /// The resolver can't tell now; later it may.
-    Temporary,
-    /// The resolver failed: what it said.
-    Failed(String),
-    /// Too many lookups wait already.
-    Busy,
-}
-
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown => f.write_str("name not known"),
-            Self::NoData => f.write_str("no address for this name"),
-            Self::Temporary => f.write_str("the resolver can't tell now"),
-            Self::Failed(what) => f.write_str(what),
-            Self::Busy => f.write_str("too many lookups under way"),
-        }
-    }
-}
-
-impl std::error::Error for NameError {}

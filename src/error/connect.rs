@@ -1,0 +1,135 @@
+//! Why a connection was not made. Owns the names and their wording; decides nothing.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{EndpointError, Lost, OsError};
+use crate::address::Address;
+
+/// Why a connection was not made, told once to the hook of [`Connect::failed`](crate::Connect::failed).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The endpoint's description can't be understood.
+    Endpoint(EndpointError),
+    /// The host's name could not be turned into an address.
+    Name {
+        /// The name.
+        host: String,
+        /// Why.
+        error: NameError,
+    },
+    /// The service's name is not in the system's table.
+    Service {
+        /// The name.
+        service: String,
+    },
+    /// Nobody listens there.
+    Refused {
+        /// Where.
+        address: Address,
+    },
+    /// No way there: no route, or a host or network that is down.
+    Unreachable {
+        /// Where.
+        address: Address,
+        /// What the system said.
+        error: OsError,
+    },
+    /// Not made within the deadline.
+    TimedOut {
+        /// What was asked for.
+        endpoint: String,
+        /// The deadline; `None` if it was the system's own.
+        after: Option<Duration>,
+    },
+    /// The kernel joined the socket to itself: nobody listens on that ephemeral port, and it was chosen as our own.
+    SelfConnected {
+        /// Where.
+        address: Address,
+    },
+    /// No local address or port could be had, or not the one asked for.
+    Bind {
+        /// Where to.
+        address: Address,
+        /// What the system said.
+        error: OsError,
+    },
+    /// The connection stood, but a layer could not agree with the peer's.
+    Handshake(Lost),
+    /// Cancelled by `lose_connection` or `abort_connection`.
+    Cancelled,
+    /// The reactor is stopping.
+    Stopping,
+    /// Anything else the system said.
+    Failed {
+        /// Where to.
+        address: Address,
+        /// What the system said.
+        error: OsError,
+    },
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Endpoint(error) => error.fmt(f),
+            Self::Name { host, error } => write!(f, "can't look up {host}: {error}"),
+            Self::Service { service } => write!(f, "no such service: {service}"),
+            Self::Refused { address } => write!(f, "{address} refused: nobody listens there"),
+            Self::Unreachable { address, error } => {
+                write!(f, "{address} can't be reached: {error}")
+            }
+            Self::TimedOut {
+                endpoint,
+                after: Some(after),
+            } => write!(f, "{endpoint}: no connection within {after:?}"),
+            Self::TimedOut {
+                endpoint,
+                after: None,
+            } => write!(f, "{endpoint}: no connection within the system's time"),
+            Self::SelfConnected { address } => {
+                write!(f, "{address} refused: the socket met itself")
+            }
+            Self::Bind { address, error } => {
+                write!(f, "no local address to reach {address} from: {error}")
+            }
+            Self::Handshake(lost) => write!(f, "the handshake failed: {lost}"),
+            Self::Cancelled => f.write_str("cancelled"),
+            Self::Stopping => f.write_str("the reactor is stopping"),
+            Self::Failed { address, error } => write!(f, "can't connect to {address}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {}
+
+/// Why a name could not be looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NameError {
+    /// There is no such name.
+    Unknown,
+    /// The name is known, and has no address.
+    NoData,
+    /// The resolver can't tell now; later it may.
+    Temporary,
+    /// The resolver failed: what it said.
+    Failed(String),
+    /// Too many lookups wait already.
+    Busy,
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown => f.write_str("name not known"),
+            Self::NoData => f.write_str("no address for this name"),
+            Self::Temporary => f.write_str("the resolver can't tell now"),
+            Self::Failed(what) => f.write_str(what),
+            Self::Busy => f.write_str("too many lookups under way"),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
