@@ -47,7 +47,7 @@
 //!                                            ▼                   │
 //!         Layers    between the wire and the framing, if asked for
 //!                                            ▼                   │
-//!         Framing   lines, or your own: cuts frames inbound, wraps them outbound
+//!         Framing   lines, lengths, or your own: cuts frames inbound, wraps them outbound
 //!                                            ▼                   │
 //!         Protocol  your code, called from one place only        │ Transport::write (bytes) / send (a frame)
 //!                                            └───────────────────┘

@@ -380,14 +380,33 @@ impl Transport<'_> {
         self.reactor.count_bad_frame(error);
     }
 
-    /// Begins to skip a refused frame; `false` if its end can't be found.
-    pub(crate) fn skip_frame(&mut self) -> bool {
+    /// Begins to skip the refused frame at the front of `data`; `false` if its end can't be found.
+    pub(crate) fn skip_frame(&mut self, data: &[u8]) -> bool {
         self.halted = true;
-        self.reactor.skip_frame(self.id)
+        self.reactor.skip_frame(self.id, data)
+    }
+
+    /// How many bytes more of a refused frame are to be skipped; 0 if that is not known.
+    pub(crate) fn left_to_skip(&self) -> u64 {
+        self.reactor.left_to_skip(self.id)
+    }
+
+    /// So many bytes of it are left now.
+    pub(crate) fn skipped(&mut self, left: u64) {
+        self.reactor.skipped(self.id, left);
     }
 
     pub(crate) fn skipped_frame(&mut self) {
-        self.reactor.set_cutting(self.id, Cutting::Frames, 0);
+        self.skipped(0);
+    }
+
+    /// An empty buffer, to be given back.
+    pub(crate) fn spare_buffer(&mut self) -> Vec<u8> {
+        self.reactor.spare_buffer()
+    }
+
+    pub(crate) fn give_back(&mut self, buffer: Vec<u8>) {
+        self.reactor.give_back(buffer);
     }
 }
 

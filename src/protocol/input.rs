@@ -115,6 +115,24 @@ impl<'d> Input<'d> {
         }
     }
 
+    /// Up to `most` bytes of what is left of the chunk join what is held; how many did.
+    pub(super) fn join(&mut self, most: usize) -> usize {
+        let rest = self.rest_of_chunk();
+        let joining = &rest[..most.min(rest.len())];
+        self.held.extend(joining);
+        self.at += joining.len();
+        joining.len()
+    }
+
+    /// What is left of what is held parts from it again, if all of that is of the last `joined` bytes that joined it.
+    pub(super) fn part(&mut self, joined: usize) {
+        let left = self.held.rest().len();
+        if left <= joined {
+            self.held.clear();
+            self.at -= left;
+        }
+    }
+
     pub(super) fn data(&self) -> &[u8] {
         if self.held.is_empty() {
             self.rest_of_chunk()

@@ -194,7 +194,7 @@ impl<F: Framing> Framing for Counted<F> {
         let found = self.framing.next(data, scanned);
         let end = match &found {
             Found::Frame { size, .. } => *size,
-            Found::More { .. } | Found::Broken(_) => data.len(),
+            _ => data.len(),
         };
         let look = end.saturating_sub(scanned) + 1;
         self.looked_at.set(self.looked_at.get() + look);
