@@ -16,6 +16,7 @@ import sys
 import time
 
 import calling
+import framings
 import recording
 import syscalls
 import tutorial
@@ -834,6 +835,7 @@ ALL = {
     "forward": calling.FORWARD,
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
+    "framed_echo": framings.FRAMED,
     "recording": recording.RECORDING,
 }
 

@@ -31,6 +31,7 @@ mod exhaustion;
 mod flooding;
 mod forwarding;
 mod framing;
+mod framings;
 mod from_callbacks;
 mod half_closing;
 mod handles;
