@@ -26,7 +26,8 @@
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
-//! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
+//! - [`framing`] cuts a stream into frames, by lines, lengths, or [rules of your own](guide::own_framing); [`layer`] stands between
+//!   the wire and the framing.
 //! - [`guide::finger`] is the tutorial; [`guide::coming_from`] says what is called what in Twisted, asyncio, gevent and tokio.
 //! - [`guide::recipes`] has the small things every protocol needs, each as a whole program; [`guide::own_protocol`] tells how to
 //!   test one of your own.

@@ -69,8 +69,12 @@ fn cut_chunk<P: Protocol + ?Sized>(
                 }
             }
             Front::Drop(size) => input.at += size,
-            Front::Wait { scanned, .. } => {
-                input.scanned = scanned;
+            Front::Wait { scanned } => {
+                (input.scanned, input.wanted) = (scanned, 0);
+                return Step::Starved;
+            }
+            Front::Collect(size) => {
+                (input.scanned, input.wanted) = (0, size);
                 return Step::Starved;
             }
             Front::Refuse(error) => return refuse(protocol, transport, input, &error),
@@ -90,6 +94,10 @@ fn cut_held<P: Protocol + ?Sized>(
 ) -> Step {
     let mut joined = 0;
     loop {
+        joined += input.join(input.held.missing());
+        if input.held.missing() > 0 {
+            return Step::Starved;
+        }
         match look(framing, input.held.rest(), input.held.scanned, most) {
             Front::Deliver { body, size, coded } => {
                 let body = &input.held.rest()[body];
@@ -106,14 +114,16 @@ fn cut_held<P: Protocol + ?Sized>(
                 input.part(joined);
                 return Step::Again;
             }
-            Front::Wait { scanned, wanted } => {
-                let news = input.join(wanted);
+            Front::Wait { scanned } => {
+                // As much as there is already, so that a long frame is no work of its square, and a short one brings little.
+                let news = input.join(input.held.rest().len().max(PORTION));
                 input.held.scanned = scanned;
                 if news == 0 {
                     return Step::Starved;
                 }
                 joined += news;
             }
+            Front::Collect(size) => input.held.wanted = size,
             Front::Refuse(error) => return refuse(protocol, transport, input, &error),
             Front::GiveUp => return give_up(protocol, transport, most),
         }
@@ -127,18 +137,12 @@ fn look(framing: &dyn Framing, data: &[u8], scanned: usize, most: usize) -> Fron
         Found::Coded { body, size } => whole(body, size, data, most, true),
         Found::Nothing { size } if (1..=data.len()).contains(&size) => Front::Drop(size),
         Found::Part { size } if size > data.len() => match size <= most {
-            true => Front::Wait {
-                scanned: 0,
-                wanted: size - data.len(),
-            },
+            true => Front::Collect(size),
             false => Front::GiveUp,
         },
         Found::Nothing { .. } | Found::Part { .. } => Front::Refuse(OUT_OF_PLACE),
         Found::More { scanned } => match data.len() <= most {
-            true => Front::Wait {
-                scanned,
-                wanted: data.len().max(PORTION),
-            },
+            true => Front::Wait { scanned },
             false => Front::GiveUp,
         },
         // In small pieces it would have been shown no more than may be held.

@@ -100,11 +100,11 @@ impl Reactor {
 
     fn rest_of(&mut self, mut input: Input<'_>) -> Held {
         if input.held.is_empty() && input.at < input.chunk.len() {
-            let scanned = input.scanned;
+            let (scanned, wanted) = (input.scanned, input.wanted);
             self.pool.put(std::mem::take(&mut input.held).into_buffer());
             input.held = Held::in_buffer(self.pool.take());
             input.hold_rest();
-            input.held.scanned = scanned;
+            (input.held.scanned, input.held.wanted) = (scanned, wanted);
         } else {
             input.hold_rest();
         }
