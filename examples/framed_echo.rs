@@ -89,7 +89,7 @@ impl Frames {
 
     /// Takes its own words from the command line and leaves the others.
     fn read(arguments: Vec<String>) -> Result<(Self, Vec<String>), ExitCode> {
-        let [mut framing, mut max] = [None, None];
+        let (mut framing, mut max) = (None, None);
         let mut others = Vec::new();
         let mut words = arguments.into_iter();
         while let Some(word) = words.next() {

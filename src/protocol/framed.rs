@@ -17,11 +17,12 @@ enum Front {
         coded: bool,
     },
     Drop(usize),
-    /// Nothing before there are at least `wanted` bytes more.
+    /// Nothing yet: so many were looked at in vain.
     Wait {
         scanned: usize,
-        wanted: usize,
     },
+    /// Nothing before there are so many.
+    Collect(usize),
     Refuse(FrameError),
     /// There is no way on from here: it takes more than may be held, and nothing says where the next frame begins.
     GiveUp,
