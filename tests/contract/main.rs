@@ -18,6 +18,7 @@ mod world;
 
 mod accepting;
 mod apart;
+mod between_frames;
 mod broadcasting;
 mod cancelling;
 mod clock;
