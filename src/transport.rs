@@ -47,6 +47,8 @@ pub struct Transport<'a> {
     /// The mode, the framing, a layer or the protocol is another one now.
     changed: bool,
     unread: usize,
+    /// The frame that the callback is given means what it is not written as.
+    decoded: bool,
     /// How much the callbacks may write before the loop looks at how much that has become.
     allowance: usize,
     /// How long `out` may get before that.
@@ -77,6 +79,7 @@ impl<'a> Transport<'a> {
             halted: false,
             changed: false,
             unread: 0,
+            decoded: false,
             allowance: ALLOWANCE,
             full_at: 0,
         }

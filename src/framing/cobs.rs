@@ -4,7 +4,7 @@
 use memchr::memchr;
 
 use super::ended::Ended;
-use super::header::{MAX_LENGTH, check_length};
+use super::limited::{check_length, limited};
 use super::{Found, Framing, Skip, Tail};
 use crate::error::FrameError;
 
@@ -34,27 +34,9 @@ pub struct Cobs {
 /// A block of so many bytes ends without a zero.
 const FULL: usize = 254;
 
-impl Default for Cobs {
-    fn default() -> Self {
-        Self {
-            max_length: MAX_LENGTH,
-        }
-    }
-}
+limited!(Cobs, "as they are meant, not as they are written");
 
 impl Cobs {
-    /// Allows frames of up to `bytes` bytes, as they are before and after. Default 99,999.
-    #[must_use]
-    pub fn max_length(mut self, bytes: usize) -> Self {
-        self.max_length = bytes;
-        self
-    }
-
-    /// How many bytes a frame may have.
-    pub fn longest(&self) -> usize {
-        self.max_length
-    }
-
     fn ended(&self) -> Ended {
         Ended {
             end: 0,

@@ -1,6 +1,6 @@
 //! Frames that all have the same size. Owns nothing but the number; there is no envelope.
 
-use super::header::too_long;
+use super::limited::too_long;
 use super::{Found, Framing, Tail};
 use crate::error::FrameError;
 

@@ -1,11 +1,9 @@
 //! Frames with their length in front of them: what a header says, and what follows from it. Owns the order in which that is
 //! judged, the limit before the body; how a length is written is each framing's own.
 
+use super::limited::too_long;
 use super::{Found, Skip};
 use crate::error::FrameError;
-
-/// What Twisted allows, and a good limit for messages that people write.
-pub(super) const MAX_LENGTH: usize = 99_999;
 
 /// What is at the front of some bytes.
 pub(super) enum Header {
@@ -48,21 +46,6 @@ impl Header {
             Self::Unfinished(_) | Self::Wrong(_) => Skip::Impossible,
         }
     }
-}
-
-pub(super) fn too_long(limit: usize, size: u64) -> FrameError {
-    FrameError::TooLong {
-        limit,
-        size: Some(size),
-    }
-}
-
-/// Whether a frame to send is within the limit.
-pub(super) fn check_length(frame: &[u8], limit: usize) -> Result<(), FrameError> {
-    if frame.len() > limit {
-        return Err(too_long(limit, frame.len() as u64));
-    }
-    Ok(())
 }
 
 /// The number that these bytes are, the first one the highest.

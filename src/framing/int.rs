@@ -1,7 +1,8 @@
 //! Frames with a length of one, two or four bytes in front, as Twisted has them. Owns their limits; any other header is
 //! [`LengthDelimited`](super::LengthDelimited)'s.
 
-use super::header::{Header, MAX_LENGTH, big_endian, check_length, largest};
+use super::header::{Header, big_endian, largest};
+use super::limited::{MAX_LENGTH, check_length};
 use super::{Found, Framing, Skip, Tail};
 use crate::error::FrameError;
 

@@ -1,7 +1,8 @@
 //! Frames with a length somewhere in their header, by description. Owns the arithmetic between a length as it is written and
 //! the bytes that follow it; the usual headers have framings of their own.
 
-use super::header::{Header, MAX_LENGTH, big_endian, check_length, largest};
+use super::header::{Header, big_endian, largest};
+use super::limited::{MAX_LENGTH, check_length};
 use super::{Found, Framing, Skip, Tail};
 use crate::error::FrameError;
 

@@ -49,6 +49,7 @@ mod int;
 mod interned;
 mod kind;
 mod length_delimited;
+mod limited;
 mod line_end;
 pub(crate) mod lines;
 mod netstring;

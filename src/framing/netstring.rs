@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::header::{MAX_LENGTH, check_length};
+use super::limited::{check_length, limited};
 use super::{Found, Framing, Tail};
 use crate::error::FrameError;
 
@@ -31,27 +31,9 @@ pub struct Netstring {
 /// How many bytes go with a frame at most: the digits of 64 bits, the colon, and the comma.
 const ENVELOPE: usize = 22;
 
-impl Default for Netstring {
-    fn default() -> Self {
-        Self {
-            max_length: MAX_LENGTH,
-        }
-    }
-}
+limited!(Netstring, "digits, colon and comma not counted");
 
 impl Netstring {
-    /// Allows frames of up to `bytes` bytes, digits, colon and comma not counted. Default 99,999.
-    #[must_use]
-    pub fn max_length(mut self, bytes: usize) -> Self {
-        self.max_length = bytes;
-        self
-    }
-
-    /// How many bytes a frame may have.
-    pub fn longest(&self) -> usize {
-        self.max_length
-    }
-
     /// How many bytes its length takes with the colon, and what it says.
     fn header(&self, data: &[u8]) -> Result<(usize, usize), Found> {
         let broken = |what| Err(Found::Broken(FrameError::Malformed(what)));

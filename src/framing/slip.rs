@@ -4,15 +4,15 @@
 use memchr::{memchr, memchr2};
 
 use super::ended::Ended;
-use super::header::{MAX_LENGTH, check_length};
+use super::limited::{check_length, limited};
 use super::{Found, Framing, Skip, Tail};
 use crate::error::FrameError;
 
 /// SLIP, as serial lines have it (RFC 1055): a frame ends with the byte 0xC0, in place of which the frame itself has 0xDB
 /// 0xDC, and 0xDB 0xDD in place of 0xDB.
 ///
-/// Ends without a frame between them are ignored, so peers may begin frames with one too; what is sent does not, and an empty frame can't be
-/// sent. A frame that is too long is refused when its end is there, or as soon as it takes more bytes than an allowed one
+/// Ends without a frame between them are ignored, so a peer may begin a frame with one too. What is sent does not, and an
+/// empty frame can't be sent; the RFC's own limit is 1,006. A frame that is too long is refused when its end is there, or as soon as it takes more bytes than an allowed one
 /// could, twice as many; it can be skipped ([`Refusal::Skip`](crate::Refusal::Skip)), and so can one with 0xDB before
 /// anything else. One that is too long is not sent, either.
 ///
@@ -37,27 +37,9 @@ const ESCAPE: u8 = 0xDB;
 const ESCAPED_END: u8 = 0xDC;
 const ESCAPED_ESCAPE: u8 = 0xDD;
 
-impl Default for Slip {
-    fn default() -> Self {
-        Self {
-            max_length: MAX_LENGTH,
-        }
-    }
-}
+limited!(Slip, "as they are meant, not as they are written");
 
 impl Slip {
-    /// Allows frames of up to `bytes` bytes, as they are before and after. Default 99,999; RFC 1055 has 1,006.
-    #[must_use]
-    pub fn max_length(mut self, bytes: usize) -> Self {
-        self.max_length = bytes;
-        self
-    }
-
-    /// How many bytes a frame may have.
-    pub fn longest(&self) -> usize {
-        self.max_length
-    }
-
     fn ended(&self) -> Ended {
         Ended {
             end: END,

@@ -1,7 +1,8 @@
 //! Frames with a length of as few bytes as it needs in front, as protobuf has them. Owns what a length of this kind may be;
 //! knows nothing of what is in a frame.
 
-use super::header::{Header, MAX_LENGTH, check_length};
+use super::header::Header;
+use super::limited::{check_length, limited};
 use super::{Found, Framing, Skip, Tail};
 use crate::error::FrameError;
 
@@ -30,27 +31,9 @@ pub struct Varint {
 /// How many bytes 64 bits take.
 const LONGEST: usize = 10;
 
-impl Default for Varint {
-    fn default() -> Self {
-        Self {
-            max_length: MAX_LENGTH,
-        }
-    }
-}
+limited!(Varint, "the length not counted");
 
 impl Varint {
-    /// Allows frames of up to `bytes` bytes, the length not counted. Default 99,999.
-    #[must_use]
-    pub fn max_length(mut self, bytes: usize) -> Self {
-        self.max_length = bytes;
-        self
-    }
-
-    /// How many bytes a frame may have.
-    pub fn longest(&self) -> usize {
-        self.max_length
-    }
-
     fn header(data: &[u8]) -> Header {
         let mut length = 0;
         for (at, &byte) in data.iter().take(LONGEST).enumerate() {

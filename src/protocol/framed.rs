@@ -186,7 +186,9 @@ fn deliver<P: Protocol + ?Sized>(
     let mut frame = transport.spare_buffer();
     let decoded = framing.decode(body, &mut frame);
     if decoded.is_ok() {
+        transport.set_decoded(true);
         receive(protocol, transport, &frame);
+        transport.set_decoded(false);
     }
     transport.give_back(frame);
     decoded

@@ -19,6 +19,15 @@ impl Transport<'_> {
         self.unread > 0
     }
 
+    /// Whether the frame that the callback is given stands on the wire otherwise than it is.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.decoded
+    }
+
+    pub(crate) fn set_decoded(&mut self, decoded: bool) {
+        self.decoded = decoded;
+    }
+
     pub(super) fn change(&mut self) {
         self.halted = true;
         self.changed = true;
