@@ -75,8 +75,11 @@ fn resuming_inside_a_frame_delivers_none_twice(world: &World) {
     }
 }
 
+/// How a connection is ended, and the reason that is told.
+type Way = (fn(&mut Transport<'_>), &'static str);
+
 fn no_frame_is_delivered_after_the_connection_was_lost_or_aborted(world: &World) {
-    let ways: [(fn(&mut Transport<'_>), &str); 2] = [
+    let ways: [Way; 2] = [
         (
             |transport| transport.lose_connection(),
             "lost done, ended by us",
