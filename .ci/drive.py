@@ -17,6 +17,7 @@ import time
 
 import calling
 import endpoints
+import framings
 import recording
 import syscalls
 import tutorial
@@ -835,6 +836,7 @@ ALL = {
     "forward": calling.FORWARD,
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
+    "framed_echo": framings.FRAMED,
     "recording": recording.RECORDING,
     "unix": endpoints.UNIX,
     "inherited": endpoints.INHERITED,

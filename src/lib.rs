@@ -27,7 +27,8 @@
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`endpoint`] has all ways to say where: TCP, Unix streams, inherited sockets, and schemes of your own.
-//! - [`framing`] cuts a stream into frames; [`layer`] stands between the wire and the framing.
+//! - [`framing`] cuts a stream into frames, by lines, lengths, or [rules of your own](guide::own_framing); [`layer`] stands between
+//!   the wire and the framing.
 //! - [`guide::finger`] is the tutorial; [`guide::coming_from`] says what is called what in Twisted, asyncio, gevent and tokio.
 //! - [`guide::recipes`] has the small things every protocol needs, each as a whole program; [`guide::own_protocol`] tells how to
 //!   test one of your own.
@@ -48,7 +49,7 @@
 //!                                            ▼                   │
 //!         Layers    between the wire and the framing, if asked for
 //!                                            ▼                   │
-//!         Framing   lines, or your own: cuts frames inbound, wraps them outbound
+//!         Framing   lines, lengths, or your own: cuts frames inbound, wraps them outbound
 //!                                            ▼                   │
 //!         Protocol  your code, called from one place only        │ Transport::write (bytes) / send (a frame)
 //!                                            └───────────────────┘

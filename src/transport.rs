@@ -1,6 +1,7 @@
 //! What a callback may do to its connection. Owns the loan of the connection's output for the length of one callback;
 //! holds no state that outlives it.
 
+mod cutting;
 mod ends;
 mod loan;
 
@@ -10,12 +11,12 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::connection::{Cutting, Pauses};
-use crate::error::{FrameError, Lost};
+use crate::error::FrameError;
 use crate::framing::{Framing, FramingKind, LineEnd};
 use crate::layer::Layer;
 use crate::limits::{ALLOWANCE, Limits};
 use crate::network::Time;
-use crate::protocol::{Mode, Protocol};
+use crate::protocol::Protocol;
 use crate::reactor::Reactor;
 use crate::remote::ProtocolRemote;
 use crate::table::ConnectionId;
@@ -292,100 +293,6 @@ impl<'a> Transport<'a> {
     /// Cancels a timer; `false` if it is over.
     pub fn cancel(&mut self, timer: TimerId) -> bool {
         self.reactor.cancel(timer)
-    }
-}
-
-/// What the loop does with it.
-impl Transport<'_> {
-    /// The reactor, to look at what a loan does not change.
-    pub(crate) fn glance(&self) -> &Reactor {
-        self.reactor
-    }
-
-    /// How much of the `given` raw bytes is given back as it stands.
-    pub(crate) fn unread_raw(&self, given: usize) -> usize {
-        self.unread.min(given)
-    }
-
-    /// How much of a frame of `given` bytes is given back as it stands: nothing if it would only come again as it was, for
-    /// ever.
-    pub(crate) fn unread_frame(&self, given: usize) -> usize {
-        match self.unread_raw(given) {
-            back if back > 0 && (self.changed || self.reactor.mode(self.id).is_none()) => back,
-            _ => 0,
-        }
-    }
-
-    fn change(&mut self) {
-        self.halted = true;
-        self.changed = true;
-    }
-
-    #[inline]
-    pub(crate) fn is_halted(&self) -> bool {
-        self.halted || self.out.len() > self.full_at
-    }
-
-    pub(crate) fn has_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// How to cut the next bytes; `None` if none may be delivered.
-    pub(crate) fn mode(&mut self) -> Option<Mode> {
-        self.halted = false;
-        self.changed = false;
-        if self.loan != Loan::Free {
-            self.settle();
-            self.allowance = self.reactor.allow(self.id);
-        }
-        self.reactor.mode(self.id)
-    }
-
-    /// How much of the `given` raw bytes was given back.
-    pub(crate) fn take_unread(&mut self, given: usize) -> usize {
-        let back = self.unread_raw(given);
-        self.unread = 0;
-        back
-    }
-
-    /// How much of a frame of `given` bytes was given back.
-    pub(crate) fn take_unread_frame(&mut self, given: usize) -> usize {
-        let back = self.unread_frame(given);
-        self.unread = 0;
-        back
-    }
-
-    pub(crate) fn count_raw(&mut self, size: usize) {
-        self.reactor.count_raw(self.id, size);
-    }
-
-    pub(crate) fn counts_as_raw_again(&mut self, back: usize) -> bool {
-        self.reactor.counts_as_raw_again(self.id, back)
-    }
-
-    pub(crate) fn held_limit(&self) -> usize {
-        self.reactor.limits(self.id).held
-    }
-
-    /// Ends the connection for the peer's mistake, after what is owed was sent.
-    pub(crate) fn refuse(&mut self, reason: Lost) {
-        self.settle();
-        self.halted = true;
-        self.reactor.drain(self.id, Some(reason));
-    }
-
-    pub(crate) fn count_bad_frame(&mut self, error: &FrameError) {
-        self.reactor.count_bad_frame(error);
-    }
-
-    /// Begins to skip a refused frame; `false` if its end can't be found.
-    pub(crate) fn skip_frame(&mut self) -> bool {
-        self.halted = true;
-        self.reactor.skip_frame(self.id)
-    }
-
-    pub(crate) fn skipped_frame(&mut self) {
-        self.reactor.set_cutting(self.id, Cutting::Frames, 0);
     }
 }
 

@@ -102,9 +102,10 @@ struct UpToEight;
 impl Framing for UpToEight {
     fn next(&self, data: &[u8], scanned: usize) -> Found {
         match Unlimited.next(data, scanned) {
-            Found::More { scanned } if scanned > 8 => {
-                Found::Broken(FrameError::TooLong { limit: 8 })
-            }
+            Found::More { scanned } if scanned > 8 => Found::Broken(FrameError::TooLong {
+                limit: 8,
+                size: None,
+            }),
             found => found,
         }
     }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ropewalk::framing::{Found, Tail};
+use ropewalk::framing::{Found, Int32, Tail};
 use ropewalk::{
     FrameError, Framing, Group, Limits, LineReceiver, Lines, Protocol, Slow, Transport, testing,
 };
@@ -59,6 +59,57 @@ fn each_byte_is_looked_at_once() {
         assert!(
             (once..=2 * once).contains(&*looked_at.borrow()),
             "{looked_at:?} of {once}"
+        );
+    }
+}
+
+/// Counts how often it is asked.
+struct Asked<F>(F, Rc<RefCell<usize>>);
+
+impl<F: Framing> Framing for Asked<F> {
+    fn next(&self, data: &[u8], scanned: usize) -> Found {
+        *self.1.borrow_mut() += 1;
+        self.0.next(data, scanned)
+    }
+
+    fn at_eof(&self, rest: &[u8]) -> Tail {
+        self.0.at_eof(rest)
+    }
+
+    fn encode(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        self.0.encode(frame, out)
+    }
+
+    fn bound(&self) -> Option<usize> {
+        self.0.bound()
+    }
+}
+
+struct Whole(Rc<RefCell<usize>>);
+
+impl Protocol for Whole {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        transport.set_framing(Asked(Int32::default(), Rc::clone(&self.0)));
+    }
+
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+}
+
+#[test]
+fn a_framing_is_not_asked_before_there_is_as_much_as_it_wants() {
+    const LONG: usize = 50_000;
+    let stream = [&(LONG as u32).to_be_bytes(), vec![b'x'; LONG].as_slice()].concat();
+    for size in [1, 7, 1000] {
+        let asked = Rc::default();
+        let mut wire = testing::connect(Whole(Rc::clone(&asked)));
+        for _ in 0..3 {
+            wire.receives_in_pieces(&stream, size);
+        }
+        assert_eq!(wire.callbacks().len(), 4);
+        // For its length, for what that says, and for the frame.
+        assert!(
+            *asked.borrow() <= 3 * 3,
+            "it was asked {asked:?} times in pieces of {size}"
         );
     }
 }

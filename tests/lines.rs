@@ -308,7 +308,10 @@ fn an_overlong_line_ends_the_connection_after_what_is_owed() {
     wire.receives("a\nabcdef\nb\n");
     wire.sent("a\r\n500 line too long\r\n");
     assert!(wire.is_closed());
-    let limit = FrameError::TooLong { limit: 3 };
+    let limit = FrameError::TooLong {
+        limit: 3,
+        size: None,
+    };
     assert_eq!(wire.lost(), Some(Lost::BadFrame(limit)));
     assert_eq!(wire.reactor().counters().bad_frames, 1);
 }

@@ -12,7 +12,8 @@ use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ropewalk::{ConnectionId, LineReceiver, Protocol, Reactor, Stepper, Transport};
+use ropewalk::framing::{Found, Framing, Int8, Int32, LengthDelimited, Tail};
+use ropewalk::{ConnectionId, FrameError, LineReceiver, Protocol, Reactor, Stepper, Transport};
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use no_kernel::FarEnds;
@@ -318,4 +319,112 @@ fn a_million_in_a_row_with_resets_half_closes_and_slow_readers_return_to_where_t
         "those who took too little"
     );
     assert_eq!((counters.stale_writes, counters.panics), (0, 0));
+}
+
+/// Hears frames of a framing and forgets them.
+struct Hears(fn(&mut Transport<'_>));
+
+impl Protocol for Hears {
+    fn connection_made(&mut self, transport: &mut Transport<'_>) {
+        self.0(transport);
+    }
+
+    fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+}
+
+/// What one far end says in pieces of so many newlines costs in allocations, in all and at a time.
+fn said_in_pieces(bench: &mut Bench, pieces: usize, size: u32) -> (usize, usize) {
+    bench.forget_turns();
+    let (_, before) = allocated();
+    for _ in 0..pieces {
+        bench.each_says(0..1, size);
+    }
+    let (_, after) = allocated();
+    (after - before, bench.most_in_a_turn)
+}
+
+#[test]
+fn what_a_length_promises_costs_nothing_before_it_comes() {
+    const COUNT: usize = 1000;
+    let _alone = alone();
+    // Four newlines promise 168,430,090 bytes.
+    let mut bench = Bench::new(COUNT, || {
+        Hears(|transport| transport.set_framing(Int32::default().max_length(usize::MAX)))
+    });
+    bench.call(COUNT);
+    let (silent, _) = allocated();
+    bench.each_says(0..COUNT as u32, 500);
+    let (waiting, _) = allocated();
+    assert_eq!(bench.connections(), COUNT);
+    let each = (waiting - silent).saturating_sub(KEPT) / COUNT;
+    assert!(each <= 2000, "each holds {each} bytes");
+}
+
+#[test]
+fn a_long_frame_is_put_together_once() {
+    const LONG: usize = 0x0A_0A_0A;
+    let _alone = alone();
+    let mut bench = Bench::new(1, || {
+        Hears(|transport| transport.set_framing(LengthDelimited::new(3).max_length(LONG)))
+    });
+    bench.call(1);
+    let (bytes, _) = said_in_pieces(&mut bench, LONG / 1000 + 1, 1000);
+    // A buffer that is doubled is moved at most so often.
+    assert!(
+        bytes <= 4 * LONG,
+        "{bytes} bytes were allocated for one frame of {LONG}"
+    );
+}
+
+#[test]
+fn what_comes_behind_a_held_frame_is_not_copied() {
+    let _alone = alone();
+    // A newline is a length of ten.
+    let mut bench = Bench::new(1, || {
+        Hears(|transport| transport.set_framing(Int8::default()))
+    });
+    bench.call(1);
+    said_in_pieces(&mut bench, 2, 5);
+    let (_, most) = said_in_pieces(&mut bench, 10, 200_003);
+    assert!(most <= 20_000, "{most} bytes were allocated in a turn");
+}
+
+/// Each byte is a frame, and means sixty-four.
+struct Swelling;
+
+impl Framing for Swelling {
+    fn next(&self, _data: &[u8], _scanned: usize) -> Found {
+        Found::Coded {
+            body: 0..1,
+            size: 1,
+        }
+    }
+
+    fn at_eof(&self, _rest: &[u8]) -> Tail {
+        Tail::Dropped
+    }
+
+    fn encode(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        out.push(frame[0]);
+        Ok(())
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        assert!(out.is_empty());
+        out.resize(64, body[0]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_frame_in_a_code_costs_no_allocation() {
+    let _alone = alone();
+    let mut bench = Bench::new(1, || Hears(|transport| transport.set_framing(Swelling)));
+    bench.call(1);
+    said_in_pieces(&mut bench, 1, 1000);
+    let (bytes, _) = said_in_pieces(&mut bench, 1, 100_000);
+    assert!(
+        bytes <= 4096,
+        "{bytes} bytes were allocated for 100,000 frames"
+    );
 }

@@ -19,10 +19,22 @@ pub(crate) fn serve(
     default: &str,
     listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
 ) -> ExitCode {
+    match arguments(help) {
+        Ok(arguments) => serve_as(&arguments, default, listen),
+        Err(code) => code,
+    }
+}
+
+/// The same for an example that has taken words of its own from the command line: with those that are left.
+pub(crate) fn serve_as(
+    arguments: &[String],
+    default: &str,
+    listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
+) -> ExitCode {
     // Warnings, and what a SIGUSR1 asks for.
     let level = env_logger::Env::default().default_filter_or("warn,ropewalk::dump=info");
     env_logger::init_from_env(level);
-    match arguments(help).and_then(|arguments| Task::read(&arguments, default)) {
+    match Task::read(arguments, default) {
         Ok(Task::Serve(endpoints)) => run(&endpoints, listen),
         Ok(Task::Record(file, endpoints)) => recording::record(&file, &endpoints, listen),
         Ok(Task::Replay(file)) => recording::replay(&file, listen),

@@ -11,6 +11,21 @@ pub fn endpoints(input: &[u8]) {
     bodies::endpoints::play(input);
 }
 
+/// See `tests/fuzz/bodies/framings.rs`.
+pub fn lengths(input: &[u8]) {
+    bodies::framings::play_lengths(input);
+}
+
+/// See `tests/fuzz/bodies/framings.rs`.
+pub fn netstrings(input: &[u8]) {
+    bodies::framings::play_netstrings(input);
+}
+
+/// See `tests/fuzz/bodies/framings.rs`.
+pub fn stuffed(input: &[u8]) {
+    bodies::framings::play_stuffed(input);
+}
+
 /// See `tests/fuzz/bodies/lines.rs`.
 pub fn lines(input: &[u8]) {
     bodies::lines::play(input);

@@ -270,6 +270,8 @@ pub enum FrameError {
     TooLong {
         /// The limit in bytes; a frame of exactly this length passes.
         limit: usize,
+        /// How many bytes it has, or will have by what its prefix says; `None` if that is not known yet.
+        size: Option<u64>,
     },
     /// The frame to send contains the delimiter that should end it.
     HoldsDelimiter,
@@ -280,7 +282,11 @@ pub enum FrameError {
 impl fmt::Display for FrameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLong { limit } => write!(f, "longer than {limit} bytes"),
+            Self::TooLong { limit, size: None } => write!(f, "longer than {limit} bytes"),
+            Self::TooLong {
+                limit,
+                size: Some(size),
+            } => write!(f, "longer than {limit} bytes: {size}"),
             Self::HoldsDelimiter => f.write_str("it holds the delimiter"),
             Self::Malformed(what) => f.write_str(what),
         }

@@ -351,6 +351,7 @@ impl Lines {
     fn too_long(&self) -> FrameError {
         FrameError::TooLong {
             limit: self.max_length,
+            size: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! - [`finger`]: a tutorial, a server from nothing to something that may be left alone.
 //! - [`recipes`]: the small things every protocol needs, each as a whole protocol with its test.
 //! - [`coming_from`]: Twisted, asyncio, gevent, tokio and the socket module, name by name, and a program beside a program.
+//! - [`own_framing`]: how to cut a stream by rules of your own.
 //! - [`own_protocol`]: how to test a protocol of your own, from one line to a storm; a bug, and how it was found.
 
 #[doc = include_str!("finger/steps.md")]
@@ -19,6 +20,9 @@ pub mod recipes {}
 
 #[doc = include_str!("coming_from.md")]
 pub mod coming_from {}
+
+#[doc = include_str!("own_framing.md")]
+pub mod own_framing {}
 
 #[doc = include_str!("own_protocol/protocol.md")]
 #[doc = "```no_run"]

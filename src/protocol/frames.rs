@@ -1,12 +1,13 @@
-//! The inner loop: cuts received bytes into frames and calls one protocol with them. Owns what is made
+//! The inner loop: cuts received bytes into lines or other frames, and calls one protocol with them. Owns what is made
 //! of each byte; does not know sockets or other connections.
 
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
+use super::framed::{cut_framed, refuse_beyond_limit, skip_frame};
 use super::{Held, Input, Protocol, Refusal};
 use crate::error::{FrameError, Lost};
-use crate::framing::{Found, Framing, FramingKind, Lines, OUT_OF_PLACE, Stop, lies_within};
+use crate::framing::{Found, Framing, FramingKind, Lines, Stop};
 use crate::transport::Transport;
 
 /// What is to be made of the next bytes.
@@ -19,7 +20,7 @@ pub(crate) enum Mode {
 
 /// How a step of the loop ended.
 #[derive(PartialEq, Eq)]
-enum Step {
+pub(super) enum Step {
     /// Something changed: look at the mode again.
     Again,
     /// No more can be made of the bytes there are.
@@ -38,9 +39,12 @@ pub(super) fn cut<P: Protocol + ?Sized>(
             Mode::Counted(left) => raw(protocol, transport, input, Some(left)),
             Mode::Frames(framing) => match &*framing {
                 FramingKind::Lines(lines) => cut_lines(protocol, transport, input, lines),
-                FramingKind::Other(framing) => cut_others(protocol, transport, input, &**framing),
+                other => cut_framed(protocol, transport, input, other.rules()),
             },
-            Mode::Skipping(framing) => skip(transport, input, &framing),
+            Mode::Skipping(framing) => match &*framing {
+                FramingKind::Lines(lines) => skip_line(transport, input, lines),
+                other => skip_frame(transport, input, other.rules()),
+            },
         };
         if step == Step::Starved {
             break;
@@ -103,7 +107,8 @@ fn after_raw<P: Protocol + ?Sized>(
         return Step::Again;
     }
     input.hold_rest();
-    refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
+    let most = transport.held_limit();
+    refuse_beyond_limit(protocol, transport, input, most).unwrap_or(Step::Starved)
 }
 
 fn cut_lines<P: Protocol + ?Sized>(
@@ -137,6 +142,7 @@ fn cut_lines<P: Protocol + ?Sized>(
             input,
             &FrameError::TooLong {
                 limit: lines.longest(),
+                size: None,
             },
         ),
         Stop::Starved => {
@@ -148,7 +154,11 @@ fn cut_lines<P: Protocol + ?Sized>(
 
 /// Calls with a frame where that is not what all depends on: so that in [`cut_lines`] it can be part of the loop.
 #[inline(never)]
-fn receive<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Transport<'_>, frame: &[u8]) {
+pub(super) fn receive<P: Protocol + ?Sized>(
+    protocol: &mut P,
+    transport: &mut Transport<'_>,
+    frame: &[u8],
+) {
     protocol.frame_received(transport, frame);
 }
 
@@ -180,92 +190,15 @@ fn cut_held_line<P: Protocol + ?Sized>(
             input.at += lines.complete(&mut input.held.bytes, rest);
             Step::Again
         }
-    }
-}
-
-fn cut_others<P: Protocol + ?Sized>(
-    protocol: &mut P,
-    transport: &mut Transport<'_>,
-    input: &mut Input<'_>,
-    framing: &dyn Framing,
-) -> Step {
-    let scanned = if input.held.is_empty() {
-        0
-    } else {
-        input.held.scanned
-    };
-    let data = input.data();
-    if data.is_empty() {
-        return Step::Starved;
-    }
-    match framing.next(data, scanned) {
-        Found::Frame { body, size } => {
-            // A framing that says a frame takes no bytes, or more than there are, would hold the loop for ever.
-            if size == 0 || size > data.len() || !lies_within(&body, size) {
-                return refuse(protocol, transport, input, &OUT_OF_PLACE);
-            }
-            if size > transport.held_limit() {
-                // It would not have been waited for, had it come in pieces.
-                return refuse_too_long(protocol, transport);
-            }
-            receive(protocol, transport, &data[body]);
-            let back = transport.take_unread_frame(size);
-            input.advance(size - back);
-            Step::Again
-        }
-        Found::Broken(error) => {
-            let most = transport.held_limit();
-            // In small pieces it would have been shown no more than may be held.
-            if data.len() > most && !is_broken(framing, &data[..most], scanned) {
-                return refuse_too_long(protocol, transport);
-            }
-            refuse(protocol, transport, input, &error)
-        }
-        Found::More { scanned } => {
-            let news = input.at < input.chunk.len() && !input.held.is_empty();
-            if input.held.is_empty() {
-                input.scanned = scanned;
-            } else {
-                input.hold_rest();
-                input.held.scanned = scanned;
-            }
-            if news {
-                // What was held may be a whole frame now, however much follows it.
-                return Step::Again;
-            }
-            refuse_beyond_limit(protocol, transport, input).unwrap_or(Step::Starved)
+        Found::Coded { .. } | Found::Nothing { .. } | Found::Part { .. } => {
+            unreachable!(
+                "lines are not written in a code, and their length is not known before their end"
+            )
         }
     }
 }
 
-fn is_broken(framing: &dyn Framing, data: &[u8], scanned: usize) -> bool {
-    matches!(
-        framing.next(data, scanned.min(data.len())),
-        Found::Broken(_)
-    )
-}
-
-fn refuse_beyond_limit<P: Protocol + ?Sized>(
-    protocol: &mut P,
-    transport: &mut Transport<'_>,
-    input: &Input<'_>,
-) -> Option<Step> {
-    (input.data().len() > transport.held_limit()).then(|| refuse_too_long(protocol, transport))
-}
-
-/// There is no way on from here: nothing says where the next frame begins.
-fn refuse_too_long<P: Protocol + ?Sized>(protocol: &mut P, transport: &mut Transport<'_>) -> Step {
-    let error = FrameError::TooLong {
-        limit: transport.held_limit(),
-    };
-    transport.count_bad_frame(&error);
-    let _ = protocol.frame_refused(transport, &error);
-    transport.take_unread(0);
-    transport.refuse(Lost::BadFrame(error));
-    Step::Again
-}
-
-fn refuse<P: Protocol + ?Sized>(
+pub(super) fn refuse<P: Protocol + ?Sized>(
     protocol: &mut P,
     transport: &mut Transport<'_>,
     input: &mut Input<'_>,
@@ -278,17 +211,14 @@ fn refuse<P: Protocol + ?Sized>(
     // Nothing was given, so nothing can be given back.
     transport.take_unread(0);
     match refusal {
-        Refusal::Skip if transport.skip_frame() => {}
+        Refusal::Skip if transport.skip_frame(input.data()) => {}
         _ => transport.refuse(Lost::BadFrame(error.clone())),
     }
     Step::Again
 }
 
 /// Drops the rest of an over-long line, whose end may lie in what is held or in the chunk.
-fn skip(transport: &mut Transport<'_>, input: &mut Input<'_>, framing: &FramingKind) -> Step {
-    let FramingKind::Lines(lines) = framing else {
-        return Step::Starved;
-    };
+fn skip_line(transport: &mut Transport<'_>, input: &mut Input<'_>, lines: &Lines) -> Step {
     if !input.held.is_empty() {
         let mut part = Vec::new();
         if let Some(taken) = lines.skip(&mut part, input.held.rest()) {

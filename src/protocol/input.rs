@@ -8,6 +8,8 @@ pub(crate) struct Held {
     start: usize,
     /// How many of the rest the framing has looked at in vain.
     pub(crate) scanned: usize,
+    /// How many there have to be before it need be asked again.
+    pub(crate) wanted: usize,
 }
 
 impl Held {
@@ -29,7 +31,7 @@ impl Held {
 
     pub(super) fn advance(&mut self, size: usize) {
         self.start += size;
-        self.scanned = 0;
+        self.rescan();
         if self.start == self.bytes.len() {
             self.clear();
         }
@@ -37,7 +39,12 @@ impl Held {
 
     /// Another framing is to look at all of it anew.
     pub(crate) fn rescan(&mut self) {
-        self.scanned = 0;
+        (self.scanned, self.wanted) = (0, 0);
+    }
+
+    /// How many bytes are missing before the framing need be asked.
+    pub(super) fn missing(&self) -> usize {
+        self.wanted.saturating_sub(self.rest().len())
     }
 
     pub(super) fn compact(&mut self) {
@@ -48,7 +55,7 @@ impl Held {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.start = 0;
-        self.scanned = 0;
+        self.rescan();
     }
 
     /// All but the last `size` bytes are done with.
@@ -65,8 +72,7 @@ impl Held {
         debug_assert!(buffer.is_empty());
         Self {
             bytes: buffer,
-            start: 0,
-            scanned: 0,
+            ..Self::default()
         }
     }
 }
@@ -80,6 +86,8 @@ pub struct Input<'d> {
     pub(crate) at: usize,
     /// How much of the chunk's rest the framing has looked at in vain.
     pub(crate) scanned: usize,
+    /// How much it is to be before that need be asked again.
+    pub(crate) wanted: usize,
 }
 
 impl<'d> Input<'d> {
@@ -89,6 +97,7 @@ impl<'d> Input<'d> {
             chunk,
             at: 0,
             scanned: 0,
+            wanted: 0,
         }
     }
 
@@ -112,6 +121,24 @@ impl<'d> Input<'d> {
             let rest = self.rest_of_chunk();
             self.held.extend(rest);
             self.at = self.chunk.len();
+        }
+    }
+
+    /// Up to `most` bytes of what is left of the chunk join what is held; how many did.
+    pub(super) fn join(&mut self, most: usize) -> usize {
+        let rest = self.rest_of_chunk();
+        let joining = &rest[..most.min(rest.len())];
+        self.held.extend(joining);
+        self.at += joining.len();
+        joining.len()
+    }
+
+    /// What is left of what is held parts from it again, if all of that is of the last `joined` bytes that joined it.
+    pub(super) fn part(&mut self, joined: usize) {
+        let left = self.held.rest().len();
+        if left <= joined {
+            self.held.clear();
+            self.at -= left;
         }
     }
 

@@ -1,6 +1,7 @@
 //! What users write: [`Protocol`], [`LineReceiver`] and [`Factory`]. Owns their contracts and the loop that cuts frames,
 //! which is compiled once for each protocol; calls nobody by itself.
 
+mod framed;
 mod frames;
 mod input;
 
@@ -172,7 +173,8 @@ pub(crate) fn downcast<P: Protocol>(protocol: &mut dyn Protocol) -> Option<&mut 
 pub enum Refusal {
     /// It is closed, after what is owed was sent.
     Lose,
-    /// The frame is skipped, up to its end. Only lines can tell where a bad frame ends; with other framings it is closed.
+    /// The frame is skipped, up to its end. Where the [framing](crate::framing#which-one) can't tell where a bad frame ends,
+    /// the connection is closed.
     Skip,
 }
 

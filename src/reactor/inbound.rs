@@ -5,7 +5,7 @@
 use crate::connection::Connection;
 use crate::connection::{Cutting, NONE, Pauses, Phase};
 use crate::error::FrameError;
-use crate::framing::FramingKind;
+use crate::framing::{FramingKind, Skip};
 use crate::layer::Kind;
 use crate::limits::{ALLOWANCE, Idle};
 use crate::network::SocketId;
@@ -100,11 +100,11 @@ impl Reactor {
 
     fn rest_of(&mut self, mut input: Input<'_>) -> Held {
         if input.held.is_empty() && input.at < input.chunk.len() {
-            let scanned = input.scanned;
+            let (scanned, wanted) = (input.scanned, input.wanted);
             self.pool.put(std::mem::take(&mut input.held).into_buffer());
             input.held = Held::in_buffer(self.pool.take());
             input.hold_rest();
-            input.held.scanned = scanned;
+            (input.held.scanned, input.held.wanted) = (scanned, wanted);
         } else {
             input.hold_rest();
         }
@@ -254,17 +254,45 @@ impl Reactor {
         self.serve_held_soon(id);
     }
 
-    /// Begins to skip a refused frame; `false` if its end can't be found, or the protocol has changed the mode itself.
-    pub(crate) fn skip_frame(&mut self, id: ConnectionId) -> bool {
+    /// Begins to skip the refused frame at the front of `data`; `false` if its end can't be found.
+    pub(crate) fn skip_frame(&mut self, id: ConnectionId, data: &[u8]) -> bool {
         let Some(connection) = self.connections.get_mut(id) else {
             return false;
         };
-        match self.framings.at(connection.framing).as_deref() {
-            Some(FramingKind::Lines(_)) if connection.cutting == Cutting::Frames => {
-                connection.cutting = Cutting::Skipping;
-                true
-            }
-            framing => connection.cutting != Cutting::Frames || framing.is_none(),
+        let framing = self.framings.at(connection.framing);
+        let Some(framing) = framing.filter(|_| connection.cutting == Cutting::Frames) else {
+            // The protocol has changed the mode itself.
+            return true;
+        };
+        let left = match &*framing {
+            FramingKind::Lines(_) => 0,
+            other => match other.rules().skip(data) {
+                Skip::Bytes(left @ 1..) => left,
+                Skip::More => 0,
+                Skip::Bytes(0) | Skip::Impossible => return false,
+            },
+        };
+        connection.cutting = Cutting::Skipping;
+        if left > 0 {
+            connection.rare().raw_left = left;
+        }
+        true
+    }
+
+    /// How many bytes more of a refused frame are to be skipped; 0 if that is not known.
+    pub(crate) fn left_to_skip(&self, id: ConnectionId) -> u64 {
+        let connection = self.connections.get(id);
+        let rare = connection.and_then(|connection| connection.rare.as_ref());
+        rare.map_or(0, |rare| rare.raw_left)
+    }
+
+    /// So many bytes of it are left now.
+    pub(crate) fn skipped(&mut self, id: ConnectionId, left: u64) {
+        if left == 0 {
+            return self.set_cutting(id, Cutting::Frames, 0);
+        }
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.rare().raw_left = left;
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::connection::{Cutting, Phase, Reading, Writing};
 use crate::error::{FrameError, Lost};
-use crate::framing::{Framing, OUT_OF_PLACE, Tail, lies_within};
+use crate::framing::{OUT_OF_PLACE, Tail, lies_within};
 use crate::network::Farewell;
 use crate::protocol::Refusal;
 use crate::table::ConnectionId;
@@ -71,7 +71,7 @@ impl Reactor {
         let mut held = std::mem::take(&mut rare.held);
         let mut back = 0;
         if let Some(framing) = framing {
-            match self.guarded_for(id, || framing.at_eof(held.rest())) {
+            match self.guarded_for(id, || framing.rules().at_eof(held.rest())) {
                 Some(Tail::Frame(_)) if canary!(LastLineLost) => {}
                 Some(Tail::Frame(body)) if !lies_within(&body, held.rest().len()) => {
                     self.refuse_last_frame(id, OUT_OF_PLACE);

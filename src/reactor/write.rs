@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::connection::NONE;
 use crate::error::{FrameError, Lost};
-use crate::framing::{Framing, FramingKind};
+use crate::framing::FramingKind;
 use crate::group::Copies;
 use crate::inspector::RarePath;
 use crate::network::Farewell;
@@ -294,6 +294,11 @@ impl Reactor {
             return Vec::new();
         }
         self.pool.take()
+    }
+
+    /// Keeps a buffer for the next who wants one.
+    pub(crate) fn give_back(&mut self, buffer: Vec<u8>) {
+        self.pool.put(buffer);
     }
 
     /// Takes an output over that was begun in a callback, and of which `sent` bytes are sent.

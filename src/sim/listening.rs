@@ -111,10 +111,8 @@ impl Witness {
     /// What it has answered to that.
     pub(super) fn after_refusal(&mut self, transport: &Transport<'_>, answer: Refusal) {
         let hearing = transport.glance().hearing_of(transport.id());
-        let skips = hearing.is_some_and(|now| {
-            now.cutting == Cutting::Frames
-                && matches!(now.framing.as_deref(), Some(FramingKind::Lines(_)))
-        });
+        let skips =
+            hearing.is_some_and(|now| now.cutting == Cutting::Frames && now.framing.is_some());
         self.skips = skips && answer == Refusal::Skip;
         if self.skips {
             self.asked.anew.set(false);

@@ -6,7 +6,7 @@ use std::ops::Range;
 use bytes::{Buf, BytesMut};
 
 use crate::error::FrameError;
-use crate::framing::{Found, Framing, FramingKind, OUT_OF_PLACE, Tail, lies_within};
+use crate::framing::{Found, Framing, FramingKind, OUT_OF_PLACE, Skip, Tail, lies_within};
 
 /// What was read for one protocol after the other of a connection, from the first byte that is not done with.
 #[derive(Debug, Default)]
@@ -14,7 +14,9 @@ pub(super) struct Unheard {
     bytes: BytesMut,
     /// So many at the front were heard in the last callback, which may give some of them back.
     behind: usize,
-    /// The front is what is left of a refused line, up to its end.
+    /// The front was refused, and its end can be looked for.
+    refused: bool,
+    /// The front is what is left of a refused frame, up to its end.
     skipping: bool,
     /// The front was heard, and given back.
     given_back: bool,
@@ -48,8 +50,12 @@ enum Next {
     Frame {
         body: Range<usize>,
         size: usize,
+        /// What the body means, if it is written in a code.
+        decoded: Option<Vec<u8>>,
     },
     Refused(FrameError),
+    /// Refused, as it is more than may be held: nothing says where the next one begins.
+    Hopeless(FrameError),
     /// Nothing before more comes.
     Nothing,
 }
@@ -113,21 +119,24 @@ impl Unheard {
             return Err("no frames are being cut".into());
         };
         self.skip_refused(framing)?;
-        let next = next(framing, &self.bytes, rules.most);
-        let (body, size) = match next {
-            Next::Frame { body, size } => {
+        let (body, size, decoded) = match self.next(framing, rules.most) {
+            Next::Frame {
+                body,
+                size,
+                decoded,
+            } => {
                 self.cut_in_two(framing, &body, size)?;
-                (body, size)
+                (body, size, decoded)
             }
             Next::Nothing if rules.ended && !self.bytes.is_empty() => {
-                match framing.at_eof(&self.bytes) {
-                    Tail::Frame(body) => (body, self.bytes.len()),
+                match framing.rules().at_eof(&self.bytes) {
+                    Tail::Frame(body) => (body, self.bytes.len(), None),
                     tail => return Err(format!("of the rest its framing makes {tail:?}")),
                 }
             }
             other => return Err(format!("its framing, fed with all, finds {other:?}")),
         };
-        if self.bytes.get(body.clone()) != Some(frame) {
+        if decoded.as_deref().or_else(|| self.bytes.get(body.clone())) != Some(frame) {
             let whole = &self.bytes[..size];
             return Err(format!("it comes in \"{}\"", whole.escape_ascii()));
         }
@@ -143,7 +152,7 @@ impl Unheard {
         error: &FrameError,
     ) -> Result<bool, String> {
         self.settle();
-        let too_long = FrameError::TooLong { limit: rules.most };
+        let too_long = too_long(rules.most);
         let Some(framing) = rules.framing else {
             // What was given back, and too much came behind it.
             return match self.bytes.len() > rules.most && *error == too_long {
@@ -152,11 +161,16 @@ impl Unheard {
             };
         };
         self.skip_refused(framing)?;
-        match next(framing, &self.bytes, rules.most) {
-            Next::Refused(expected) if expected == *error => Ok(true),
+        self.refused = false;
+        match self.next(framing, rules.most) {
+            Next::Refused(expected) if expected == *error => {
+                self.refused = true;
+                Ok(true)
+            }
+            Next::Hopeless(expected) if expected == *error => Ok(true),
             Next::Nothing if rules.ended && !self.bytes.is_empty() => {
                 self.behind = self.bytes.len();
-                match framing.at_eof(&self.bytes) {
+                match framing.rules().at_eof(&self.bytes) {
                     Tail::Refused(expected) if expected == *error => Ok(false),
                     Tail::Frame(body) if *error == OUT_OF_PLACE => {
                         match lies_within(&body, self.bytes.len()) {
@@ -171,9 +185,9 @@ impl Unheard {
         }
     }
 
-    /// The line that was refused is to be left out.
+    /// The frame that was refused is to be left out.
     pub(super) fn skip(&mut self) {
-        self.skipping = true;
+        self.skipping = std::mem::take(&mut self.refused);
     }
 
     /// The last callback gives so many bytes back.
@@ -190,23 +204,24 @@ impl Unheard {
             && self.skipping
             && self.skip_refused(framing).is_err()
         {
-            // The refused line has no end, and is all there is.
+            // The refused frame has no end, and is all there is.
             self.bytes.clear();
         }
+        let next = rules
+            .framing
+            .map(|framing| (framing, self.next(framing, rules.most)));
         let unheard = self.bytes.len();
         if unheard == 0 {
             return Ok(());
         }
-        let what = match rules.framing {
+        let what = match next {
             None if given_back => return Ok(()),
             None => "bytes".into(),
-            Some(framing) => match next(framing, &self.bytes, rules.most) {
-                Next::Nothing => match framing.at_eof(&self.bytes) {
-                    Tail::Dropped => return Ok(()),
-                    tail => format!("bytes, of which its framing makes {tail:?},"),
-                },
-                other => format!("bytes, in which its framing finds {other:?},"),
+            Some((framing, Next::Nothing)) => match framing.rules().at_eof(&self.bytes) {
+                Tail::Dropped => return Ok(()),
+                tail => format!("bytes, of which its framing makes {tail:?},"),
             },
+            Some((_, other)) => format!("bytes, in which its framing finds {other:?},"),
         };
         Err(format!("{unheard} {what} before it were not heard"))
     }
@@ -215,8 +230,8 @@ impl Unheard {
     pub(super) fn hear_of_truncation(&mut self, rules: Rules<'_>) -> Objection {
         self.settle();
         let truncated = rules.framing.is_some_and(|framing| {
-            next(framing, &self.bytes, rules.most) == Next::Nothing
-                && framing.at_eof(&self.bytes) == Tail::Truncated
+            self.next(framing, rules.most) == Next::Nothing
+                && framing.rules().at_eof(&self.bytes) == Tail::Truncated
         });
         match truncated && rules.ended {
             true => Ok(()),
@@ -229,17 +244,32 @@ impl Unheard {
         self.given_back = false;
     }
 
-    /// The first end of a line ends the refused one.
+    /// Looks at the front, behind bytes that say nothing.
+    fn next(&mut self, framing: &FramingKind, most: usize) -> Next {
+        while let Found::Nothing { size } = framing.rules().next(&self.bytes, 0)
+            && (1..=self.bytes.len()).contains(&size)
+        {
+            self.bytes.advance(size);
+        }
+        next(framing, &self.bytes, most)
+    }
+
+    /// A refused line ends where the first line does; of other frames their framing says it.
     fn skip_refused(&mut self, framing: &FramingKind) -> Objection {
         if !std::mem::take(&mut self.skipping) {
             return Ok(());
         }
-        let FramingKind::Lines(lines) = framing else {
-            return Err("a frame was to be left out, and is no line".into());
+        let size = match framing {
+            FramingKind::Lines(lines) => lines.first_size(&self.bytes),
+            _ => match framing.rules().skip(&self.bytes) {
+                Skip::Bytes(size) => usize::try_from(size).ok(),
+                Skip::More | Skip::Impossible => None,
+            },
         };
-        let size = lines.first_size(&self.bytes);
-        self.bytes
-            .advance(size.ok_or("a refused line has not come to its end")?);
+        match size {
+            Some(size) if size <= self.bytes.len() => self.bytes.advance(size),
+            _ => return Err("a refused frame has not come to its end".into()),
+        }
         Ok(())
     }
 
@@ -247,9 +277,11 @@ impl Unheard {
     fn cut_in_two(&mut self, framing: &FramingKind, body: &Range<usize>, size: usize) -> Objection {
         let whole = &self.bytes[..size];
         let cut = cut_place(&mut self.place, size);
+        let framing = framing.rules();
         let scanned = match framing.next(&whole[..cut], 0) {
             _ if cut == 0 => 0,
             Found::More { scanned } => scanned,
+            Found::Part { size: known } if (cut + 1..=size).contains(&known) => 0,
             found => {
                 let (piece, whole) = (whole[..cut].escape_ascii(), whole.escape_ascii());
                 return Err(format!(
@@ -258,11 +290,13 @@ impl Unheard {
             }
         };
         let again = framing.next(whole, scanned);
-        let same = Found::Frame {
-            body: body.clone(),
-            size,
+        let same = match &again {
+            Found::Frame { body: b, size: s } | Found::Coded { body: b, size: s } => {
+                (b, *s) == (body, size)
+            }
+            _ => false,
         };
-        if again != same {
+        if !same {
             let whole = whole.escape_ascii();
             return Err(format!(
                 "its framing finds {again:?} in \"{whole}\" when {cut} bytes of it came before"
@@ -288,120 +322,55 @@ fn next(framing: &FramingKind, data: &[u8], most: usize) -> Next {
     if data.is_empty() {
         return Next::Nothing;
     }
-    let found = framing.next(data, 0);
-    if let FramingKind::Lines(_) = framing {
-        return match found {
-            Found::Frame { body, size } => Next::Frame { body, size },
-            Found::Broken(error) => Next::Refused(error),
-            Found::More { .. } => Next::Nothing,
-        };
-    }
-    let too_long = Next::Refused(FrameError::TooLong { limit: most });
-    let broken = |data| matches!(framing.next(data, 0), Found::Broken(_));
-    match found {
-        Found::Frame { body, size }
-            if size == 0 || size > data.len() || !lies_within(&body, size) =>
-        {
-            Next::Refused(OUT_OF_PLACE)
+    let rules = framing.rules();
+    let most = match framing {
+        FramingKind::Lines(_) => usize::MAX,
+        _ => rules.bound().unwrap_or(most),
+    };
+    let broken = |data| matches!(rules.next(data, 0), Found::Broken(_));
+    match rules.next(data, 0) {
+        Found::Frame { body, size } => whole(rules, data, body, size, most, false),
+        Found::Coded { body, size } => whole(rules, data, body, size, most, true),
+        Found::Part { size } if size > most.max(data.len()) => Next::Hopeless(too_long(most)),
+        Found::Part { size } if size > data.len() => Next::Nothing,
+        Found::Part { .. } | Found::Nothing { .. } => Next::Refused(OUT_OF_PLACE),
+        Found::Broken(_) if data.len() > most && !broken(&data[..most]) => {
+            Next::Hopeless(too_long(most))
         }
-        Found::Frame { size, .. } if size > most => too_long,
-        Found::Frame { body, size } => Next::Frame { body, size },
-        Found::Broken(_) if data.len() > most && !broken(&data[..most]) => too_long,
         Found::Broken(error) => Next::Refused(error),
-        Found::More { .. } if data.len() > most => too_long,
+        Found::More { .. } if data.len() > most => Next::Hopeless(too_long(most)),
         Found::More { .. } => Next::Nothing,
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::framing::{Lines, UnfinishedLine};
-
-    fn unheard(data: &[u8]) -> Unheard {
-        let mut unheard = Unheard::default();
-        unheard.hand_over(data);
-        unheard
+fn whole(
+    rules: &dyn Framing,
+    data: &[u8],
+    body: Range<usize>,
+    size: usize,
+    most: usize,
+    coded: bool,
+) -> Next {
+    if size == 0 || size > data.len() || !lies_within(&body, size) {
+        return Next::Refused(OUT_OF_PLACE);
     }
-
-    fn rules(framing: &FramingKind) -> Rules<'_> {
-        Rules {
-            framing: Some(framing),
-            most: 100,
-            ended: false,
-        }
+    if size > most {
+        return Next::Hopeless(too_long(most));
     }
-
-    fn lines() -> FramingKind {
-        FramingKind::Lines(Lines::default().max_length(8))
+    let mut frame = Vec::new();
+    if coded && let Err(error) = rules.decode(&data[body.clone()], &mut frame) {
+        return Next::Refused(error);
     }
-
-    #[test]
-    fn frames_come_whole_in_order_and_once() {
-        let framing = lines();
-        let mut both = unheard(b"one\r\ntwo\n");
-        assert_eq!(both.hear_frame(rules(&framing), b"one"), Ok(()));
-        assert_eq!(both.hear_frame(rules(&framing), b"two"), Ok(()));
-        assert!(both.hear_frame(rules(&framing), b"two").is_err());
-        assert!(
-            unheard(b"one\ntwo\n")
-                .hear_frame(rules(&framing), b"two")
-                .is_err()
-        );
-        assert!(
-            unheard(b"one\r\n")
-                .hear_frame(rules(&framing), b"one\r")
-                .is_err()
-        );
-        assert!(unheard(b"on").hear_frame(rules(&framing), b"on").is_err());
-    }
-
-    #[test]
-    fn what_is_given_back_comes_again_and_nothing_else_does() {
-        let framing = lines();
-        let mut bytes = unheard(b"one\nrest");
-        bytes.hear_frame(rules(&framing), b"one").unwrap();
-        bytes.give_back(2);
-        assert_eq!(bytes.hear_raw(b"e\nrest"), Ok(()));
-        assert_eq!(bytes.len(), 0);
-        assert!(bytes.hear_raw(b"t").is_err());
-    }
-
-    #[test]
-    fn a_refused_line_is_left_out_up_to_its_end() {
-        let framing = lines();
-        let mut bytes = unheard(b"far too long");
-        let error = FrameError::TooLong { limit: 8 };
-        assert_eq!(bytes.hear_refusal(rules(&framing), &error), Ok(true));
-        bytes.skip();
-        bytes.hand_over(b" for it\nshort\n");
-        assert_eq!(bytes.hear_frame(rules(&framing), b"short"), Ok(()));
-        let mut bytes = unheard(b"short");
-        assert!(bytes.hear_refusal(rules(&framing), &error).is_err());
-    }
-
-    #[test]
-    fn nothing_is_missing_before_the_end() {
-        let ended = |framing| Rules {
-            ended: true,
-            ..rules(framing)
-        };
-        let framing = lines();
-        assert!(unheard(b"last").hear_end(ended(&framing)).is_err());
-        let mut tail = unheard(b"last");
-        assert_eq!(tail.hear_frame(ended(&framing), b"last"), Ok(()));
-        assert_eq!(tail.hear_end(ended(&framing)), Ok(()));
-        let dropped = FramingKind::Lines(Lines::default().tail(UnfinishedLine::Drop));
-        assert_eq!(unheard(b"last").hear_end(ended(&dropped)), Ok(()));
-        assert!(unheard(b"last\n").hear_end(ended(&dropped)).is_err());
-    }
-
-    #[test]
-    fn what_a_layer_was_given_is_not_heard() {
-        let mut bytes = unheard(b"handshake");
-        bytes.rise(1, b"he");
-        bytes.hand_over(b"more of it");
-        bytes.rise(1, b"llo");
-        assert_eq!(bytes.hear_raw(b"hello"), Ok(()));
+    Next::Frame {
+        body,
+        size,
+        decoded: coded.then_some(frame),
     }
 }
+
+fn too_long(limit: usize) -> FrameError {
+    FrameError::TooLong { limit, size: None }
+}
+
+#[cfg(test)]
+mod tests;

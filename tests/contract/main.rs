@@ -21,6 +21,7 @@ mod accepting;
 #[cfg(all(feature = "unix", target_os = "linux"))]
 mod adopting;
 mod apart;
+mod between_frames;
 mod broadcasting;
 mod cancelling;
 mod clock;
@@ -34,6 +35,7 @@ mod exhaustion;
 mod flooding;
 mod forwarding;
 mod framing;
+mod framings;
 mod from_callbacks;
 mod half_closing;
 mod handles;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use ropewalk::{Idle, Lost, Protocol, Transport};
+use ropewalk::{FrameError, Idle, Lost, Protocol, Refusal, Transport};
 
 /// What was heard, in order. Clones are the same log.
 #[derive(Clone, Default, Debug)]
@@ -56,6 +56,7 @@ pub(crate) struct Spy {
     pause: Option<Act<()>>,
     resume: Option<Act<()>>,
     idle: Option<Act<Idle>>,
+    refusal: Option<Refusal>,
     stopping: Option<Act<()>>,
     lost: Option<OnLost>,
 }
@@ -71,6 +72,7 @@ impl Spy {
             pause: None,
             resume: None,
             idle: None,
+            refusal: None,
             stopping: None,
             lost: None,
         }
@@ -111,6 +113,12 @@ impl Spy {
         self
     }
 
+    /// Notes `refused ERROR` too, and answers so.
+    pub(crate) fn refusing(mut self, refusal: Refusal) -> Self {
+        self.refusal = Some(refusal);
+        self
+    }
+
     /// By default it only notes it.
     pub(crate) fn idle(mut self, act: impl FnMut(&mut Transport<'_>, Idle) + 'static) -> Self {
         self.idle = Some(Box::new(act));
@@ -142,6 +150,14 @@ impl Protocol for Spy {
         if let Some(act) = &mut self.on_data {
             act(transport, data);
         }
+    }
+
+    fn frame_refused(&mut self, transport: &mut Transport<'_>, error: &FrameError) -> Refusal {
+        let Some(refusal) = self.refusal else {
+            return ByDefault.frame_refused(transport, error);
+        };
+        self.log.note(format!("refused {error}"));
+        refusal
     }
 
     fn eof_received(&mut self, transport: &mut Transport<'_>) {

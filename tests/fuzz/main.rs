@@ -39,6 +39,21 @@ fn prefixed_frames_are_the_same_for_every_chunking() {
 }
 
 #[test]
+fn frames_with_a_length_in_front_are_the_same_for_every_chunking() {
+    replay("lengths", bodies::framings::play_lengths);
+}
+
+#[test]
+fn netstrings_are_the_same_for_every_chunking() {
+    replay("netstrings", bodies::framings::play_netstrings);
+}
+
+#[test]
+fn frames_in_a_code_are_the_same_for_every_chunking() {
+    replay("stuffed", bodies::framings::play_stuffed);
+}
+
+#[test]
 fn a_framing_that_says_anything_breaks_nothing() {
     replay("lying", bodies::lying::play);
 }

@@ -87,6 +87,7 @@ impl Reader<'_> {
                 assert_eq!(error, self.lines.too_long());
                 self.refuse();
             }
+            other => unreachable!("{other:?}"),
         }
         &data[taken..]
     }

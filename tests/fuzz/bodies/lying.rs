@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use ropewalk::framing::{Found, Tail};
+use ropewalk::framing::{Found, Skip, Tail};
 use ropewalk::{FrameError, Framing};
 
 use super::recorder::{Conduct, record};
@@ -31,13 +31,19 @@ impl Lying {
 impl Framing for Lying {
     fn next(&self, _data: &[u8], _scanned: usize) -> Found {
         let [kind, start, end, size] = self.answer();
-        match kind % 4 {
+        match kind % 7 {
             0 | 1 => Found::Frame {
                 body: start..end,
                 size,
             },
             2 => Found::More { scanned: size },
-            _ => Found::Broken(FrameError::Malformed("so it says")),
+            3 => Found::Broken(FrameError::Malformed("so it says")),
+            4 => Found::Coded {
+                body: start..end,
+                size,
+            },
+            5 => Found::Nothing { size },
+            _ => Found::Part { size },
         }
     }
 
@@ -53,6 +59,27 @@ impl Framing for Lying {
     fn encode(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         out.extend_from_slice(frame);
         Ok(())
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        match self.answer() {
+            [0..4, ..] => Err(FrameError::Malformed("so it says")),
+            _ => self.encode(body, out),
+        }
+    }
+
+    fn skip(&self, _data: &[u8]) -> Skip {
+        let [kind, size, ..] = self.answer();
+        match kind % 3 {
+            0 => Skip::Bytes(size as u64),
+            1 => Skip::More,
+            _ => Skip::Impossible,
+        }
+    }
+
+    fn bound(&self) -> Option<usize> {
+        let [kind, bound, ..] = self.answer();
+        (kind % 2 == 0).then_some(bound)
     }
 }
 

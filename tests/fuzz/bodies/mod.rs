@@ -2,6 +2,7 @@
 //! memory in proportion to the input.
 
 pub(crate) mod endpoints;
+pub(crate) mod framings;
 pub(crate) mod lines;
 pub(crate) mod lying;
 pub(crate) mod prefixed;

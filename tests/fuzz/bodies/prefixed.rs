@@ -37,6 +37,7 @@ impl Framing for Prefixed {
         if length > self.longest {
             return Found::Broken(FrameError::TooLong {
                 limit: self.longest,
+                size: None,
             });
         }
         let size = self.width.saturating_add(length);
@@ -58,7 +59,7 @@ impl Framing for Prefixed {
         let (zeros, prefix) = length.split_at(length.len() - self.width);
         if zeros.iter().any(|byte| *byte > 0) {
             let limit = (1 << (8 * self.width)) - 1;
-            return Err(FrameError::TooLong { limit });
+            return Err(FrameError::TooLong { limit, size: None });
         }
         out.extend_from_slice(prefix);
         out.extend_from_slice(frame);

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use ropewalk::framing::{Found, Tail};
+use ropewalk::framing::{Found, Skip, Tail};
 use ropewalk::{FrameError, Framing, Limits, Lost, Protocol, Refusal, Transport, testing};
 
 use super::within;
@@ -173,6 +173,9 @@ impl<F: Framing + Clone> Recorder<F> {
     }
 }
 
+/// So many bytes does a length take at most, with what is in front of it.
+const LENGTH: usize = 22;
+
 /// A framing, and how many bytes it was asked to look at: what was looked at before does not count, if it is told so.
 #[derive(Clone)]
 pub(crate) struct Counted<F> {
@@ -193,7 +196,11 @@ impl<F: Framing> Framing for Counted<F> {
     fn next(&self, data: &[u8], scanned: usize) -> Found {
         let found = self.framing.next(data, scanned);
         let end = match &found {
-            Found::Frame { size, .. } => *size,
+            Found::Frame { size, .. } | Found::Coded { size, .. } | Found::Nothing { size } => {
+                *size
+            }
+            // It has looked at the length, and will not be asked again before all of it is there.
+            Found::Part { .. } => data.len().min(LENGTH),
             Found::More { .. } | Found::Broken(_) => data.len(),
         };
         let look = end.saturating_sub(scanned) + 1;
@@ -207,5 +214,17 @@ impl<F: Framing> Framing for Counted<F> {
 
     fn encode(&self, frame: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
         self.framing.encode(frame, out)
+    }
+
+    fn decode(&self, body: &[u8], out: &mut Vec<u8>) -> Result<(), FrameError> {
+        self.framing.decode(body, out)
+    }
+
+    fn skip(&self, data: &[u8]) -> Skip {
+        self.framing.skip(data)
+    }
+
+    fn bound(&self) -> Option<usize> {
+        self.framing.bound()
     }
 }

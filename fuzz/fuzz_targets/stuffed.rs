@@ -1,0 +1,5 @@
+//! SLIP and COBS, by the fuzzer. Owns no check of its own: those are `ropewalk_fuzz::stuffed`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ropewalk_fuzz::stuffed(input));
