@@ -136,6 +136,8 @@ pub(crate) struct Connection {
     pub(crate) hinted: bool,
     /// Somebody wants to know when it is idle: only then its activity is noted.
     pub(crate) watched: bool,
+    /// In which round of replies it was read: it may have one that waits.
+    pub(crate) replied: u8,
     pub(crate) peer: Peer,
     /// Taken out while it is being called.
     pub(crate) protocol: Option<Box<dyn Protocol>>,
@@ -162,6 +164,7 @@ impl Connection {
             full: false,
             hinted: false,
             watched: false,
+            replied: 0,
             peer,
             protocol: None,
             rare: None,

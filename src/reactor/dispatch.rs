@@ -112,6 +112,9 @@ impl Reactor {
         chunk: Option<&[u8]>,
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
+        if chunk.is_none() || !self.replies.is_open() {
+            self.send_replies();
+        }
         let connection = self.connections.get_mut(id)?;
         let protocol = connection.protocol.take()?;
         // Whatever could change that settles what was written before it.
@@ -247,6 +250,7 @@ impl Reactor {
         what: &'static str,
         call: impl FnOnce(&mut Self) -> R,
     ) -> Option<R> {
+        self.send_replies();
         let begun = self.begin_call(Caller::Other(what));
         let result = panic::catch_unwind(AssertUnwindSafe(|| call(self)));
         self.end_call(Caller::Other(what), begun);

@@ -10,7 +10,6 @@ use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, Network, SocketId, Time};
 use crate::outbound::Outbound;
 use crate::table::ConnectionId;
-use crate::transport::Written;
 
 use super::timed::Timed;
 use super::unsent::Unsent;
@@ -45,6 +44,7 @@ fn write_pieces<const N: usize>(
 impl Reactor {
     /// Offers the system all that was written since the last time.
     pub(super) fn flush_dirty(&mut self) {
+        self.send_replies();
         let mut dirty = std::mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
             self.flush(id);
@@ -183,99 +183,6 @@ impl Reactor {
         }
     }
 
-    /// Offers bytes that are not queued, if there is nothing that has to be sent before them. How many are done with; `None`
-    /// if they were not offered.
-    pub(super) fn offer_at_once(&mut self, id: ConnectionId, data: &[u8]) -> Option<usize> {
-        let connection = self.connections.get(id);
-        let socket = connection
-            .filter(|connection| connection.sends_at_once())
-            .and_then(|connection| connection.socket());
-        Some(self.write_at_once(id, socket?, data))
-    }
-
-    #[inline]
-    fn write_at_once(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) -> usize {
-        match self.network.write(socket, &[IoSlice::new(data)]) {
-            Ok(size) => {
-                wire::sent(id, &self.connections, data, size);
-                self.counters.bytes_out += size as u64;
-                if self.watches.any() {
-                    self.was_written(id, data);
-                }
-                size
-            }
-            Err(error) => self.was_not_written(id, error, data),
-        }
-    }
-
-    #[cold]
-    fn was_written(&mut self, id: ConnectionId, data: &[u8]) {
-        self.note_activity(id, Idle::Writing);
-        self.note_written(id, data);
-    }
-
-    #[cold]
-    fn was_not_written(&mut self, id: ConnectionId, error: std::io::Error, data: &[u8]) -> usize {
-        self.note_written(id, data);
-        if let ErrorKind::WouldBlock | ErrorKind::Interrupted = error.kind() {
-            return 0;
-        }
-        self.counters.bytes_dropped += data.len() as u64;
-        self.write_failed(id, error.into());
-        data.len()
-    }
-
-    /// Sends what a callback wrote to its own connection: at once, from where it lies, unless somebody has written to others
-    /// in this turn. Then all wait, to go out in one piece each. What the system does not take is queued.
-    #[inline]
-    pub(super) fn send_written(
-        &mut self,
-        id: ConnectionId,
-        socket: Option<SocketId>,
-        written: Written,
-        chunk: &[u8],
-    ) {
-        match written {
-            Written::Nothing => {}
-            // A write of nothing is no call to the system.
-            Written::Part(part) if part.is_empty() => {}
-            Written::Buffer(buffer) if buffer.is_empty() => self.keep_output(id, buffer, 0),
-            Written::Part(part) => self.send_part(id, socket, &chunk[part]),
-            Written::Buffer(buffer) => self.send_buffer(id, socket, buffer),
-        }
-    }
-
-    fn send_part(&mut self, id: ConnectionId, socket: Option<SocketId>, data: &[u8]) {
-        let Some(socket) = socket.filter(|_| !self.crossed) else {
-            return self.push(id, data);
-        };
-        let taken = self.write_at_once(id, socket, data);
-        if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
-            self.push_rest(id, &data[taken..]);
-        }
-    }
-
-    fn send_buffer(&mut self, id: ConnectionId, socket: Option<SocketId>, buffer: Vec<u8>) {
-        let Some(socket) = socket.filter(|_| !self.crossed) else {
-            return self.queue_written(id, Written::Buffer(buffer), &[]);
-        };
-        let taken = self.write_at_once(id, socket, &buffer);
-        self.keep_output(id, buffer, taken);
-    }
-
-    /// Queues what a callback wrote to its own connection.
-    #[inline(never)]
-    pub(super) fn queue_written(&mut self, id: ConnectionId, written: Written, chunk: &[u8]) {
-        match written {
-            Written::Nothing => {}
-            Written::Part(part) => self.push(id, &chunk[part]),
-            Written::Buffer(buffer) => {
-                self.note_written(id, &buffer);
-                self.keep_output(id, buffer, 0);
-            }
-        }
-    }
-
     /// Remembers how much is left over, for the hard limit to look at in later turns.
     fn note_waiting(&mut self, id: ConnectionId) {
         let turn = self.turn;
@@ -361,7 +268,7 @@ impl Reactor {
     }
 
     /// A write failed. What the peer sent before that is still read and delivered, if it may be; then the loss is told.
-    fn write_failed(&mut self, id: ConnectionId, reason: Lost) {
+    pub(super) fn write_failed(&mut self, id: ConnectionId, reason: Lost) {
         self.release_output(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;

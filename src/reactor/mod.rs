@@ -21,6 +21,7 @@ mod listen;
 mod outputs;
 mod pipe;
 mod read;
+mod replying;
 mod requests;
 mod stepper;
 mod stop;
@@ -71,6 +72,7 @@ use idle::Watches;
 pub(crate) use inspected::Hearing;
 pub use listen::Listener;
 use outputs::Outputs;
+use replying::Replies;
 pub(crate) use requests::Outstanding;
 pub use stepper::{Stepper, run, run_on};
 pub use stop::Report;
@@ -122,6 +124,7 @@ pub struct Reactor {
     works: Works,
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
+    replies: Replies,
     /// To be served in the next turn without waiting for readiness.
     ready: VecDeque<Owner>,
     /// Whose pressure has to be told.
@@ -221,6 +224,7 @@ impl Reactor {
             next_lookup: 0,
             works: Works::default(),
             dirty: Vec::new(),
+            replies: Replies::default(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
             ended: VecDeque::new(),

@@ -15,9 +15,16 @@ use super::{Reactor, wire};
 impl Reactor {
     /// Serves a connection that the network says is ready.
     pub(super) fn serve(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
-        let Some(connection) = self.connections.get_mut(id) else {
+        let Some(mut connection) = self.connections.get_mut(id) else {
             return;
         };
+        if connection.replied == self.replies.round() {
+            self.send_replies();
+            match self.connections.get_mut(id) {
+                Some(still) => connection = still,
+                None => return,
+            }
+        }
         if connection.is_plain() && is_only_readable(&readiness) {
             return self.read_plainly(id, buffer);
         }
@@ -129,6 +136,8 @@ impl Reactor {
             return self.read_fairly(id, Some(outcome), buffer);
         };
         let data = &buffer[..size];
+        connection.replied = self.replies.round();
+        self.replies.open(true);
         if connection.framing == NONE
             && let Some(protocol) = connection.protocol.take()
         {
@@ -137,6 +146,7 @@ impl Reactor {
         } else {
             self.received(id, data);
         }
+        self.replies.open(false);
     }
 
     /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is

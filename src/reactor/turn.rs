@@ -79,6 +79,7 @@ impl Turn {
                 reactor.flush_dirty();
             }
         }
+        reactor.send_replies();
     }
 
     /// Those that were queued before this turn's events; who is queued now waits for the next turn.

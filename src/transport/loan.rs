@@ -90,6 +90,7 @@ impl Transport<'_> {
     }
 
     fn settle_now(&mut self) {
+        self.reactor.queue_replies();
         if let Loan::Part(..) = self.loan {
             self.begin_output();
         }
