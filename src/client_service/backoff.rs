@@ -127,7 +127,9 @@ mod tests {
         let endless = Backoff::default().factor(f64::INFINITY).jitter(7.0);
         assert_eq!(endless.delays(0).1, second);
         assert_eq!(endless.delays(3), (Duration::ZERO, Duration::from_secs(60)));
-        let none = Backoff::default().initial(Duration::ZERO).factor(f64::INFINITY);
+        let none = Backoff::default()
+            .initial(Duration::ZERO)
+            .factor(f64::INFINITY);
         assert_eq!(none.delays(3).1, Duration::ZERO);
     }
 }

@@ -226,10 +226,7 @@ impl ClientService {
     /// What is told of it as it happens, one after the other, and not inside any other callback. The service is handed along, for
     /// to capture a clone of it would keep both for ever. After a panic, which is counted, it goes on.
     #[must_use]
-    pub fn events(
-        self,
-        told: impl FnMut(&mut Reactor, &Self, &ClientEvent) + 'static,
-    ) -> Self {
+    pub fn events(self, told: impl FnMut(&mut Reactor, &Self, &ClientEvent) + 'static) -> Self {
         self.shared.events.replace(Some(Box::new(told)));
         self
     }
@@ -283,7 +280,10 @@ impl ClientService {
         told: impl FnOnce(&mut Reactor, Result<ConnectionId, NotConnected>) + 'static,
     ) {
         let reactor = reactor.as_mut();
-        let waits = self.shared.waiting.wait(fail_after_failures.into(), Box::new(told));
+        let waits = self
+            .shared
+            .waiting
+            .wait(fail_after_failures.into(), Box::new(told));
         if let Err((told, most)) = waits {
             reactor.counters.waits_refused += 1;
             return reactor.call_soon(move |reactor| told(reactor, Err(NotConnected::Full(most))));

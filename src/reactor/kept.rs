@@ -10,8 +10,8 @@ use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 use crate::transport::Transport;
 
-use super::builders::Connect;
 use super::Reactor;
+use super::builders::Connect;
 
 /// Hears how a connection goes that it has asked for. It is told outside of any callback, so it may call users' code, under
 /// guard.
@@ -88,7 +88,9 @@ impl Reactor {
 
     /// Tells the keeper of a connection, if it has one, that its protocol was told that it is made.
     pub(super) fn tell_keeper(&mut self, id: ConnectionId) {
-        let rare = self.live(id).and_then(|connection| connection.rare.as_ref());
+        let rare = self
+            .live(id)
+            .and_then(|connection| connection.rare.as_ref());
         if let Some(keeper) = rare.and_then(|rare| rare.keeper.clone()) {
             keeper.made(self, id);
         }

@@ -277,7 +277,8 @@ impl Reactor {
         }
     }
 
-    pub(super) fn report(&self) -> Report {
+    /// What was achieved so far, and by the stop; complete once it has stopped.
+    pub fn report(&self) -> Report {
         Report {
             counters: self.counters(),
             ..self.stopped.clone()
