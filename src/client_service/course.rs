@@ -88,12 +88,12 @@ impl ClientService {
     pub(super) fn end(&self, reactor: &mut Reactor) {
         let before = match self.phase() {
             Phase::Connecting(id) => {
-                reactor.abort_connection(id);
+                reactor.lose_connection(id);
                 Before::Attempt
             }
             Phase::Preparing(id, timer) => {
                 cancel(reactor, timer);
-                reactor.abort_connection(id);
+                reactor.lose_connection(id);
                 Before::Attempt
             }
             Phase::Unprepared(_) => Before::Attempt,

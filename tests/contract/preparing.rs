@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::{ClientService, ConnectError, Lost, Preparing, Side};
+use ropewalk::{ClientService, ConnectError, Lost, Preparing};
 
 use crate::peer::PeerListener;
 use crate::spy::Spy;
@@ -105,12 +105,9 @@ fn preparing_that_fails_costs_the_attempt(world: &World) {
 
 fn a_connection_lost_while_it_is_prepared_costs_the_attempt(world: &World) {
     let (listener, course, service, kept) = kept(world);
-    listener.accept().expect("alice").closes();
+    listener.accept().expect("alice").resets();
     world.run_until("it has failed", || course.log.has("failed"));
-    assert_eq!(
-        course.last_error(),
-        ConnectError::Lost(Lost::Done(Side::Peer))
-    );
+    assert_eq!(course.last_error(), ConnectError::Lost(Lost::Reset));
     // Too late.
     world.on(|reactor| next(&kept).done(reactor));
     goes_on(world, &listener, &course, &kept);
@@ -172,12 +169,13 @@ fn a_connection_can_be_stopped_while_it_is_prepared(world: &World) {
         service.stop(reactor);
         next(&kept).done(reactor);
     });
+    peer.expect_eof().closes();
     stop(world, &service, &course.log);
     let told = [
         "started",
         "made",
         "prepares",
-        "lost aborted",
+        "lost done, ended by us",
         "stopped",
         "it is over",
     ];
