@@ -24,6 +24,7 @@
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
 //! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
+//! - [`ClientService`] is a client that stays connected; [`Reactor::before_shutdown`] does something before the end.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`endpoint`] has all ways to say where: TCP, Unix streams, inherited sockets, and schemes of your own.

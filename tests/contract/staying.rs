@@ -1,11 +1,12 @@
-//! Clients that stay connected: attempts, losses, stops and starts, and what is told of them, in order. How long they wait is in
-//! `backing_off`, who waits for them in `awaiting`, how connections are made ready in `preparing`.
+//! Clients that stay connected: attempts and losses, and what is told of them, in order. How long they wait is in `backing_off`,
+//! who waits for them in `awaiting`, how connections are made ready in `preparing`; how they end is in `staying_no_more`, and
+//! what goes wrong in code of users in `costing_the_attempt`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use ropewalk::{Address, Backoff, ClientEvent, ClientService, ConnectError, Protocol, Reactor};
+use ropewalk::{Address, Backoff, ClientEvent, ClientService, ConnectError, Protocol};
 
 use crate::calling::Odd;
 use crate::spy::{Log, Spy};
@@ -18,21 +19,7 @@ contract! { everywhere:
     a_server_that_is_away_for_a_while_is_called_until_it_is_back,
     after_so_many_failures_in_a_row_it_gives_up,
     one_that_gave_up_can_be_started_again,
-    it_can_be_stopped_while_it_connects,
-    it_can_be_stopped_while_it_waits,
-    it_can_be_stopped_while_it_is_connected,
-    it_can_be_stopped_when_it_has_not_begun,
-    one_that_was_stopped_can_be_started_again,
-    one_that_is_started_while_it_stops_begins_anew_behind_the_end,
-    a_stop_of_the_reactor_ends_one_that_waits,
-    a_stop_of_the_reactor_ends_one_that_connects,
-    a_stop_of_the_reactor_ends_one_that_is_connected,
     what_is_asked_of_it_inside_a_callback_calls_nobody_inside_it,
-    a_factory_that_panics_costs_the_attempt,
-    a_factory_that_wants_no_connection_costs_the_attempt,
-    a_protocol_that_panics_when_it_is_made_costs_the_attempt,
-    settings_that_panic_cost_the_attempt,
-    a_panic_over_an_event_keeps_no_other_from_being_told,
 }
 
 /// What a service tells, and its protocols.
@@ -220,169 +207,6 @@ fn one_that_gave_up_can_be_started_again(world: &World) {
     assert_eq!(course.log.lines(), [IN_VAIN, IN_VAIN].concat());
 }
 
-fn it_can_be_stopped_while_it_connects(world: &World) {
-    let (odd, course) = (Odd::is_silent(world), Course::default());
-    let service = course.service(world, &odd.address);
-    start(world, &service);
-    world.run_until("it has begun", || course.log.has("started"));
-    world.settle();
-    stop(world, &service, &course.log);
-    assert_eq!(course.log.lines(), ["started", "stopped", "it is over"]);
-}
-
-fn it_can_be_stopped_while_it_waits(world: &World) {
-    let (odd, course) = (Odd::refuses(world), Course::default());
-    let service = course.service(world, &odd.address);
-    let service = service.backoff(Backoff::default().initial(Duration::from_secs(1000)));
-    start(world, &service);
-    world.run_until("it waits", || course.log.has("waits"));
-    stop(world, &service, &course.log);
-    assert_eq!(
-        course.log.lines(),
-        ["started", "failed", "waits", "stopped", "it is over"]
-    );
-}
-
-fn it_can_be_stopped_while_it_is_connected(world: &World) {
-    let (listener, course) = (world.peer_listener(), Course::default());
-    let service = course.service(world, listener.address());
-    start(world, &service);
-    let peer = listener.accept();
-    world.run_until("it is connected", || course.log.has("connected"));
-    world.on(|reactor| {
-        let id = service.connection().expect("it is connected");
-        reactor.write(id, "goodbye\r\n");
-        service.stop(reactor);
-        service.stop(reactor);
-    });
-    peer.expect("goodbye").expect_eof().closes();
-    stop(world, &service, &course.log);
-    let told = [
-        "started",
-        "made",
-        "connected",
-        "lost done, ended by us",
-        "gone",
-        "stopped",
-        "it is over",
-    ];
-    assert_eq!(course.log.lines(), told);
-}
-
-fn it_can_be_stopped_when_it_has_not_begun(world: &World) {
-    let (odd, course) = (Odd::refuses(world), Course::default());
-    let service = course.service(world, &odd.address);
-    stop(world, &service, &course.log);
-    world.on(|reactor| {
-        service.start(reactor);
-        service.stop(reactor);
-    });
-    stop(world, &service, &Log::default());
-    assert_eq!(course.log.lines(), ["stopped", "it is over", "stopped"]);
-}
-
-fn one_that_was_stopped_can_be_started_again(world: &World) {
-    let (listener, course) = (world.peer_listener(), Course::default());
-    let service = course.service(world, listener.address());
-    for round in 1..=3 {
-        start(world, &service);
-        let peer = listener.accept();
-        world.run_until("it is connected", || course.log.count("connected") == round);
-        world.on(|reactor| service.stop(reactor));
-        peer.expect_eof().closes();
-        world.run_until("it is stopped", || course.log.count("stopped") == round);
-    }
-    assert_nothing_is_left(world);
-}
-
-fn one_that_is_started_while_it_stops_begins_anew_behind_the_end(world: &World) {
-    let (listener, course) = (world.peer_listener(), Course::default());
-    let service = course.service(world, listener.address());
-    start(world, &service);
-    let peer = listener.accept();
-    world.run_until("it is connected", || course.log.has("connected"));
-    let log = course.log.clone();
-    world.on(|reactor| {
-        service.stop_then(reactor, move |_| log.note("it is over"));
-        service.start(reactor);
-        assert!(service.is_running());
-    });
-    peer.expect_eof().closes();
-    let second = listener.accept();
-    world.run_until("it is connected", || course.log.count("connected") == 2);
-    let told = course.log.lines();
-    assert_eq!(
-        told[3..],
-        [
-            "lost done, ended by us",
-            "gone",
-            "it is over",
-            "started",
-            "made",
-            "connected"
-        ]
-    );
-    world.on(|reactor| {
-        service.stop(reactor);
-        service.start(reactor);
-        service.stop(reactor);
-    });
-    second.expect_eof().closes();
-    world.run_until("it is stopped", || course.log.has("stopped"));
-    assert_nothing_is_left(world);
-    assert_eq!(course.log.count("started"), 2);
-}
-
-/// Stops the reactor; what was told since `from`.
-fn told_at_the_stop(world: &World, course: &Course, from: usize) -> Vec<String> {
-    world.on(Reactor::stop);
-    world.run_to_the_end();
-    assert_eq!(world.on(|reactor| reactor.counters().timers), 0);
-    course.log.lines().split_off(from)
-}
-
-fn a_stop_of_the_reactor_ends_one_that_waits(world: &World) {
-    let (odd, course) = (Odd::refuses(world), Course::default());
-    let service = course.service(world, &odd.address);
-    let service = service.backoff(Backoff::default().initial(Duration::from_secs(1000)));
-    start(world, &service);
-    world.run_until("it waits", || course.log.has("waits"));
-    let log = course.log.clone();
-    world.on(|reactor| {
-        service.when_connected(reactor, None, move |_, outcome| {
-            log.note(outcome.expect_err("there is none").to_string());
-        });
-    });
-    assert_eq!(
-        told_at_the_stop(world, &course, 3),
-        ["stopped", "the service was stopped"]
-    );
-    assert!(!service.is_running());
-}
-
-fn a_stop_of_the_reactor_ends_one_that_connects(world: &World) {
-    let (odd, course) = (Odd::is_silent(world), Course::default());
-    let service = course.service(world, &odd.address);
-    start(world, &service);
-    world.run_until("it has begun", || course.log.has("started"));
-    world.settle();
-    assert_eq!(told_at_the_stop(world, &course, 1), ["failed", "stopped"]);
-    assert_eq!(course.last_error(), ConnectError::Stopping);
-}
-
-fn a_stop_of_the_reactor_ends_one_that_is_connected(world: &World) {
-    let (listener, course) = (world.peer_listener(), Course::default());
-    let service = course.service(world, listener.address());
-    start(world, &service);
-    let peer = listener.accept();
-    world.run_until("it is connected", || course.log.has("connected"));
-    peer.half_closes();
-    let told = told_at_the_stop(world, &course, 3);
-    assert_eq!(told.last().map(String::as_str), Some("stopped"));
-    let begun = told.iter().filter(|line| *line == "started").count();
-    assert_eq!((begun, service.is_running()), (0, false), "{told:?}");
-}
-
 fn what_is_asked_of_it_inside_a_callback_calls_nobody_inside_it(world: &World) {
     let (listener, course) = (world.peer_listener(), Course::default());
     let busy = Rc::new(RefCell::new(()));
@@ -422,86 +246,4 @@ fn what_is_asked_of_it_inside_a_callback_calls_nobody_inside_it(world: &World) {
     world.run_until("it is stopped for good", || course.log.count("stopped") > 2);
     service.take();
     world.on(|reactor| made.stop(reactor));
-}
-
-/// A service whose attempts fail though the server is there, and the server's side of it.
-fn fails(world: &World, factory: impl FnMut(&Address) -> Spy + 'static) -> (Course, ClientService) {
-    let (theirs, course) = (Log::default(), Course::default());
-    let listener = world.serve(move |_| Spy::new(&theirs));
-    let service = course.service_with(world, listener.address(), factory);
-    let service = service.give_up_after(2);
-    start(world, &service);
-    world.run_until("it gives up", || course.log.has("gave up"));
-    assert_nothing_is_left(world);
-    (course, service)
-}
-
-fn a_factory_that_panics_costs_the_attempt(world: &World) {
-    let (course, _) = fails(world, |_| panic!("on purpose"));
-    assert_eq!(course.log.count("failed"), 2);
-    assert_eq!(course.last_error(), ConnectError::Panicked);
-    let counters = world.on(|reactor| reactor.counters());
-    assert_eq!((counters.panics, counters.unwanted), (2, 2));
-}
-
-fn a_factory_that_wants_no_connection_costs_the_attempt(world: &World) {
-    struct Unwilling;
-    impl ropewalk::Factory for Unwilling {
-        type Protocol = Spy;
-        fn build_protocol(&mut self, _: &Address) -> Option<Spy> {
-            None
-        }
-    }
-    let theirs = Log::default();
-    let listener = world.serve(move |_| Spy::new(&theirs));
-    let (course, endpoint) = (Course::default(), format!("tcp:{}", listener.address()));
-    let (noted, layered) = (course.clone(), world.layered);
-    let service = ClientService::new(endpoint, Unwilling)
-        .expect("it is an endpoint")
-        .give_up_after(1)
-        .connecting(move |connect| match layered {
-            true => connect.through(Toy::client()),
-            false => connect,
-        })
-        .events(move |_, _, event| noted.note(event));
-    start(world, &service);
-    world.run_until("it gives up", || course.log.has("gave up"));
-    assert_eq!(course.log.lines(), ["started", "failed", "gave up"]);
-    assert_eq!(course.last_error(), ConnectError::Unwanted);
-}
-
-fn a_protocol_that_panics_when_it_is_made_costs_the_attempt(world: &World) {
-    let log = Log::default();
-    let (course, service) = fails(world, move |_| {
-        Spy::new(&log).made(|_| panic!("on purpose"))
-    });
-    assert_eq!(
-        course.last_error(),
-        ConnectError::Lost(ropewalk::Lost::Panicked)
-    );
-    assert_eq!(service.failures(), 2);
-}
-
-fn settings_that_panic_cost_the_attempt(world: &World) {
-    let (odd, course) = (Odd::refuses(world), Course::default());
-    let service = course.service(world, &odd.address).give_up_after(2);
-    let service = service.connecting(|_| panic!("on purpose"));
-    start(world, &service);
-    world.run_until("it gives up", || course.log.has("gave up"));
-    assert_eq!(course.last_error(), ConnectError::Panicked);
-    assert_nothing_is_left(world);
-}
-
-fn a_panic_over_an_event_keeps_no_other_from_being_told(world: &World) {
-    let (odd, told) = (Odd::refuses(world), Rc::new(Cell::new(0)));
-    let count = Rc::clone(&told);
-    let service = Course::default().service(world, &odd.address);
-    let service = service.give_up_after(2).events(move |_, _, _| {
-        count.set(count.get() + 1);
-        panic!("on purpose");
-    });
-    start(world, &service);
-    world.run_until("all is told", || told.get() == 6);
-    assert_nothing_is_left(world);
-    assert_eq!(world.on(|reactor| reactor.counters().panics), 6);
 }
