@@ -230,6 +230,8 @@ fn what_is_asked_of_it_inside_a_callback_calls_nobody_inside_it(world: &World) {
     let made = made.events(move |reactor, service, event| {
         let _busy = busy.borrow_mut();
         noted.note(event);
+        let told = busy.clone();
+        service.when_connected(reactor, None, move |_, _| drop(told.borrow_mut()));
         if *event == ClientEvent::Stopped && noted.log.count("stopped") == 1 {
             let told = busy.clone();
             service.start(reactor);
