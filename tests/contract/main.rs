@@ -21,9 +21,9 @@ mod accepting;
 #[cfg(all(feature = "unix", target_os = "linux"))]
 mod adopting;
 mod apart;
-mod between_frames;
 mod awaiting;
 mod backing_off;
+mod between_frames;
 mod broadcasting;
 mod cancelling;
 mod clock;
