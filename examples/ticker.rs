@@ -26,6 +26,7 @@ Usage: ticker ENDPOINT
 Connects to ENDPOINT, stays connected, and sends `tick 0`, `tick 1`, ... every 100 ms while it is.
 
   tcp:HOST:PORT  a name or an address, and the number or the name of a service
+  unix:/path     a Unix stream of this machine; unix:@name: one without a file
   --help         this text
 ";
 

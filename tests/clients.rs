@@ -34,7 +34,7 @@ impl Crowd {
     fn start(&self, reactor: &mut Reactor, size: usize, backoff: &Backoff) -> Result<()> {
         for _ in 0..size {
             let crowd = self.clone();
-            let service = ClientService::new("tcp:server:8007", |_: &_| Quiet)?
+            let service = ClientService::new("tcp:server:8007", |_| Quiet)?
                 .backoff(backoff.clone())
                 .events(move |reactor, _, event| crowd.note(reactor, event));
             service.start(reactor);
@@ -148,7 +148,7 @@ fn in_the_end_every_client_is_connected_whatever_has_gone_wrong() {
             let ours = Rc::clone(&service);
             world.service(name, move |reactor| {
                 let backoff = Backoff::default().maximum(Duration::from_secs(5));
-                let client = ClientService::new("tcp:server:8007", |_: &_| Quiet)?;
+                let client = ClientService::new("tcp:server:8007", |_| Quiet)?;
                 let client = client.backoff(backoff);
                 client.start(reactor);
                 *ours.borrow_mut() = Some(client);

@@ -110,14 +110,27 @@ impl fmt::Debug for ClientService {
 }
 
 impl ClientService {
-    /// A client of an endpoint, as `"tcp:localhost:8007"`, with a protocol from `factory` on each connection; a name is looked up
+    /// A client of an endpoint, as `"tcp:localhost:8007"`, with a protocol from `build` on each connection; a name is looked up
     /// anew for each. Nothing happens before it is started.
-    ///
-    /// A factory that builds nothing, or panics, costs the attempt.
     ///
     /// # Errors
     /// If the endpoint can't be understood.
-    pub fn new<E>(endpoint: E, mut factory: impl Factory) -> Result<Self, EndpointError>
+    pub fn new<E, P: Protocol>(
+        endpoint: E,
+        build: impl FnMut(&Address) -> P + 'static,
+    ) -> Result<Self, EndpointError>
+    where
+        E: TryInto<ClientEndpoint>,
+        E::Error: Into<EndpointError>,
+    {
+        Self::with(endpoint, build)
+    }
+
+    /// The same with any factory. One that builds nothing, or panics, costs the attempt.
+    ///
+    /// # Errors
+    /// If the endpoint can't be understood.
+    pub fn with<E>(endpoint: E, mut factory: impl Factory) -> Result<Self, EndpointError>
     where
         E: TryInto<ClientEndpoint>,
         E::Error: Into<EndpointError>,

@@ -51,7 +51,7 @@ fn a_factory_that_wants_no_connection_costs_the_attempt(world: &World) {
     let listener = world.serve(move |_| Spy::new(&theirs));
     let (course, endpoint) = (Course::default(), format!("tcp:{}", listener.address()));
     let (noted, layered) = (course.clone(), world.layered);
-    let service = ClientService::new(endpoint, Unwilling)
+    let service = ClientService::with(endpoint, Unwilling)
         .expect("it is an endpoint")
         .give_up_after(1)
         .connecting(move |connect| match layered {

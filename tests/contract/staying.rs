@@ -243,5 +243,7 @@ fn what_is_asked_of_it_inside_a_callback_calls_nobody_inside_it(world: &World) {
     listener.accept().expect_eof().closes();
     world.run_until("it is stopped again", || course.log.count("stopped") == 2);
     service.take();
+    // The calls that were asked for last.
+    world.settle();
     assert_nothing_is_left(world);
 }
