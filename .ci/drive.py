@@ -20,6 +20,7 @@ import endpoints
 import framings
 import recording
 import syscalls
+import ticking
 import tutorial
 from driving import MIB, PATIENCE, UNHURRIED, Checks, endpoint_of, equal, holds
 
@@ -834,6 +835,7 @@ ALL = {
     "bench_server": [bench_echo, bench_lines, bench_chat],
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,
+    "ticker": ticking.TICKER,
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
     "framed_echo": framings.FRAMED,

@@ -14,7 +14,7 @@ use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
 use crate::network::{Arrival, Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
-use crate::reactor::{Connecting, Early, Outstanding};
+use crate::reactor::{Connecting, Early, Keeper, Outstanding};
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
@@ -302,6 +302,8 @@ pub(crate) struct Rare {
     pub(crate) protocol_serial: u32,
     pub(crate) successor: Option<Box<dyn Protocol>>,
     pub(crate) connecting: Option<Box<Connecting>>,
+    /// Who asked for it, and calls again when it is lost.
+    pub(crate) keeper: Option<Rc<dyn Keeper>>,
     /// The other end of its pipe.
     pub(crate) partner: Option<ConnectionId>,
     /// Frames that wait above framing and layers.
@@ -330,6 +332,7 @@ impl Rare {
             && self.protocol_serial == 0
             && self.successor.is_none()
             && self.connecting.is_none()
+            && self.keeper.is_none()
             && self.partner.is_none()
             && self.frames.is_empty()
             && self.stamps.is_none()

@@ -80,6 +80,12 @@ pub struct Counters {
     pub requests_timed_out: u64,
     /// Replies that came after their request was given up.
     pub late_replies: u64,
+    /// Attempts of [`ClientService`](crate::ClientService)s behind a wait.
+    pub client_retries: u64,
+    /// Client services that gave up.
+    pub clients_gave_up: u64,
+    /// Calls that were not to wait for a client service's connection, for too many did.
+    pub waits_refused: u64,
     /// Panics in users' code.
     pub panics: u64,
     /// Connections closed because no protocol was built for them.
@@ -154,6 +160,9 @@ impl Counters {
             frames_replaced,
             requests_timed_out,
             late_replies,
+            client_retries,
+            clients_gave_up,
+            waits_refused,
             panics,
             unwanted,
             accepts_failed,

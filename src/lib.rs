@@ -24,6 +24,7 @@
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
 //! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
+//! - [`ClientService`] is a client that stays connected; [`Reactor::before_shutdown`] does something before the end.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
 //! - [`endpoint`] has all ways to say where: TCP, Unix streams, inherited sockets, and schemes of your own.
@@ -97,12 +98,14 @@ pub mod wire;
 mod address;
 mod arena;
 mod buffer_pool;
+mod client_service;
 mod connection;
 mod counters;
 mod error;
 mod forward;
 mod frame_queue;
 mod group;
+mod hold;
 mod inspector;
 mod latest;
 mod limits;
@@ -120,6 +123,7 @@ mod timer;
 mod transport;
 
 pub use address::{Address, UnixAddress};
+pub use client_service::{Backoff, ClientEvent, ClientService, NotConnected, Preparing};
 pub use counters::Counters;
 pub use endpoint::{
     ClientEndpoint, Inherited, Port, ServerEndpoint, TcpClientEndpoint, TcpServerEndpoint,
@@ -132,16 +136,17 @@ pub use error::{
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
 pub use group::{Group, Slow};
+pub use hold::Hold;
 pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
-pub use looping_call::{Beat, Hold, LoopingCall};
+pub use looping_call::{Beat, LoopingCall};
 pub use network::{Arrival, Credentials, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
-pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, run, run_on};
+pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, TriggerId, run, run_on};
 pub use remote::{ProtocolRemote, Remote, RemoteError};
 pub use table::ConnectionId;
 pub use timer::TimerId;

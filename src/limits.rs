@@ -212,6 +212,8 @@ pub(crate) const WORK_THREADS: usize = 10;
 pub(crate) const WORK_WAITING: usize = 1024;
 /// Requests of one connection that may be unanswered: more than that is a peer that does not answer.
 pub(crate) const REQUESTS: usize = 1024;
+/// Calls that wait for the connection of one service: each holds what is to be sent.
+pub(crate) const WAITING_FOR_CONNECTION: usize = 1024;
 /// Spare buffers kept: as many as may be wanted between two flushes, several times over.
 pub(crate) const POOL: usize = 1024;
 /// Entries that a list of things to do keeps room for: more than a turn has, unless somebody writes to everybody.

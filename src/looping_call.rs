@@ -6,6 +6,7 @@ use std::fmt;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::hold::{Hold, Holds};
 use crate::protocol::{Protocol, downcast};
 use crate::reactor::{Reactor, RepeatedCall};
 use crate::table::ConnectionId;
@@ -79,7 +80,7 @@ struct Shared {
     owner: Option<ConnectionId>,
     timer: Cell<Option<TimerId>>,
     interval: Cell<Duration>,
-    holds: Rc<Cell<usize>>,
+    holds: Holds,
     /// Beats that came while the call was held.
     skipped: Cell<u64>,
 }
@@ -97,14 +98,7 @@ type OnProtocol = dyn FnMut(&mut dyn Protocol, &mut Transport<'_>, &mut Beat<'_>
 pub struct Beat<'a> {
     count: u64,
     stops: bool,
-    holds: &'a Rc<Cell<usize>>,
-}
-
-/// Keeps a [`LoopingCall`] from being called, until it is dropped: its last call is not done yet.
-#[must_use = "the call is held for as long as this lives"]
-#[derive(Debug)]
-pub struct Hold {
-    holds: Rc<Cell<usize>>,
+    holds: &'a Holds,
 }
 
 impl fmt::Debug for LoopingCall {
@@ -147,7 +141,7 @@ impl LoopingCall {
                 owner,
                 timer: Cell::default(),
                 interval: Cell::default(),
-                holds: Rc::default(),
+                holds: Holds::default(),
                 skipped: Cell::default(),
             }),
         }
@@ -187,7 +181,7 @@ impl LoopingCall {
 
     /// Whether its last call is not done yet: then beats are skipped.
     pub fn is_held(&self) -> bool {
-        self.shared.holds.get() > 0
+        self.shared.holds.len() > 0
     }
 
     fn arm(&self, reactor: &mut Reactor, interval: Duration) -> Option<TimerId> {
@@ -263,15 +257,6 @@ impl Beat<'_> {
     /// The work of this call goes on after it: there is no other call until what this returns was dropped. The next one
     /// comes with the beat that follows.
     pub fn hold(&self) -> Hold {
-        self.holds.set(self.holds.get() + 1);
-        Hold {
-            holds: Rc::clone(self.holds),
-        }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        self.holds.set(self.holds.get() - 1);
+        self.holds.hold()
     }
 }

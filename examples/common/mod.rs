@@ -152,7 +152,7 @@ fn announce(listeners: Vec<Listener>) {
     }
 }
 
-fn end(outcome: ropewalk::Result<Report>) -> ExitCode {
+pub(crate) fn end(outcome: ropewalk::Result<Report>) -> ExitCode {
     match outcome {
         Ok(_report) => ExitCode::SUCCESS,
         Err(Error::Endpoint(error)) => refuse(error),
@@ -172,7 +172,7 @@ pub(crate) fn fail(code: u8, what: impl Display) -> ExitCode {
 }
 
 /// A line on stdout, at once. A server whose stdout was closed serves all the same; `println!` would panic.
-fn say(line: impl Display) {
+pub(crate) fn say(line: impl Display) {
     let mut stdout = io::stdout().lock();
     let said = writeln!(stdout, "{line}").and_then(|()| stdout.flush());
     if let Err(error) = said {

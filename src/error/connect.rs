@@ -57,6 +57,14 @@ pub enum ConnectError {
     },
     /// The connection stood, but a layer could not agree with the peer's.
     Handshake(Lost),
+    /// The connection stood, but no protocol was built for it.
+    Unwanted,
+    /// The connection stood, but code of ours panicked: the factory, or what was to make it ready.
+    Panicked,
+    /// The connection stood, and what was to [prepare](crate::ClientService::prepare) it says that it can't be used, and why.
+    Unprepared(String),
+    /// The connection stood, and was lost before it was [prepared](crate::ClientService::prepare).
+    Lost(Lost),
     /// Cancelled by `lose_connection` or `abort_connection`.
     Cancelled,
     /// The reactor is stopping.
@@ -95,6 +103,10 @@ impl fmt::Display for ConnectError {
                 write!(f, "no local address to reach {address} from: {error}")
             }
             Self::Handshake(lost) => write!(f, "the handshake failed: {lost}"),
+            Self::Unwanted => f.write_str("no protocol was built for the connection"),
+            Self::Panicked => f.write_str("our own code panicked"),
+            Self::Unprepared(why) => write!(f, "not prepared: {why}"),
+            Self::Lost(lost) => write!(f, "lost before it was ready: {lost}"),
             Self::Cancelled => f.write_str("cancelled"),
             Self::Stopping => f.write_str("the reactor is stopping"),
             Self::Failed { address, error } => write!(f, "can't connect to {address}: {error}"),

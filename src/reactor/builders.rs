@@ -1,5 +1,6 @@
 //! The two builders, of listeners and of connections. Owns what is set before they begin; does nothing until then.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -12,6 +13,7 @@ use crate::table::ConnectionId;
 use crate::transport::Transport;
 
 use super::accept::Built;
+use super::kept::Keeper;
 use super::listen::Listener;
 use super::{Reactor, limits};
 
@@ -170,14 +172,25 @@ impl<'a> Connect<'a> {
     /// Connects, with `protocol` on the connection. The id is good at once: what is written to it is sent when the
     /// connection stands, and closing it cancels the attempt.
     pub fn with(self, protocol: impl Protocol) -> ConnectionId {
-        self.reactor.begin_to_connect(self.plan, Box::new(protocol))
+        self.begin(Some(Box::new(protocol)), None)
+    }
+
+    pub(super) fn begin(
+        self,
+        protocol: Option<Box<dyn Protocol>>,
+        keeper: Option<Rc<dyn Keeper>>,
+    ) -> ConnectionId {
+        self.reactor.begin_to_connect(self.plan, protocol, keeper)
     }
 
     /// Connects, and joins the connection with another one: see [`Reactor::pipe`]. The other one is not read until this one
     /// stands. If it can't be made, the other one is closed in order, behind what the hook of [`failed`](Self::failed)
     /// wrote to it.
     pub fn pipe(self, other: ConnectionId) -> ConnectionId {
-        let id = self.reactor.begin_to_connect(self.plan, Box::new(Unpiped));
+        let protocol: Box<dyn Protocol> = Box::new(Unpiped);
+        let id = self
+            .reactor
+            .begin_to_connect(self.plan, Some(protocol), None);
         self.reactor.pipe(other, id);
         id
     }

@@ -238,6 +238,7 @@ impl Reactor {
             });
         }
         self.end_pipe(id, &reason);
+        self.tell_keeper_of_the_loss(id, &reason);
     }
 
     /// A connection's name in a log line.

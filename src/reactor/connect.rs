@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use crate::address::Address;
@@ -17,6 +18,7 @@ use crate::table::ConnectionId;
 
 use super::builders::{Failed, Plan};
 use super::dispatch::ProtocolCall;
+use super::kept::Keeper;
 use super::{Reactor, wire};
 
 /// What a connection needs while it is being made.
@@ -28,6 +30,8 @@ pub(crate) struct Connecting {
     options: ConnectOptions,
     layers: Vec<Box<dyn Layer>>,
     failed: Option<Failed>,
+    /// Builds the protocol, if it has none yet.
+    pub(super) keeper: Option<Rc<dyn Keeper>>,
     lookup: Option<LookupId>,
     /// Still to be tried.
     addresses: VecDeque<Address>,
@@ -77,7 +81,8 @@ impl Reactor {
     pub(super) fn begin_to_connect(
         &mut self,
         plan: Plan,
-        protocol: Box<dyn Protocol>,
+        protocol: Option<Box<dyn Protocol>>,
+        keeper: Option<Rc<dyn Keeper>>,
     ) -> ConnectionId {
         let mut connecting = Connecting {
             endpoint: String::new(),
@@ -87,6 +92,7 @@ impl Reactor {
             options: ConnectOptions::default(),
             layers: plan.layers,
             failed: plan.failed,
+            keeper,
             lookup: None,
             addresses: VecDeque::new(),
             error: self.connect_failed_at_once(),
@@ -106,7 +112,7 @@ impl Reactor {
         connecting.over = connecting.error.is_some();
         let (within, layers) = (connecting.timeout, std::mem::take(&mut connecting.layers));
         let mut connection = Connection::new(None, Peer::Unknown, 0, Phase::Connecting);
-        connection.protocol = Some(self.beginning(protocol));
+        connection.protocol = protocol.map(|protocol| self.beginning(protocol));
         let rare = connection.rare();
         rare.connecting = Some(Box::new(connecting));
         rare.limits = plan.limits.map(Box::new);
@@ -187,7 +193,7 @@ impl Reactor {
         }
     }
 
-    fn connecting(&mut self, id: ConnectionId) -> Option<&mut Connecting> {
+    pub(super) fn connecting(&mut self, id: ConnectionId) -> Option<&mut Connecting> {
         self.connections
             .get_mut(id)?
             .rare
@@ -335,17 +341,20 @@ impl Reactor {
             self.network.cancel_look_up(lookup);
         }
         let error = connecting.error.unwrap_or(ConnectError::Cancelled);
-        match connecting.failed {
-            Some(hook) => {
-                log::debug!("{id}: {error}");
-                self.refusing = error == ConnectError::Stopping;
-                self.guarded("a hook for a failed connect", |reactor| {
-                    hook(reactor, &error)
-                });
-                self.refusing = false;
-            }
-            None => self.warn_of(format_args!("{id}: {error}")),
+        if connecting.failed.is_none() && connecting.keeper.is_none() {
+            return self.warn_of(format_args!("{id}: {error}"));
         }
+        log::debug!("{id}: {error}");
+        self.refusing = error == ConnectError::Stopping;
+        if let Some(hook) = connecting.failed {
+            self.guarded("a hook for a failed connect", |reactor| {
+                hook(reactor, &error)
+            });
+        }
+        if let Some(keeper) = connecting.keeper {
+            keeper.failed(self, &error);
+        }
+        self.refusing = false;
     }
 }
 

@@ -335,6 +335,12 @@ impl Reactor {
         if connection.phase != Phase::Opening || !ready {
             return;
         }
+        if !self.meet_keeper(id) {
+            return;
+        }
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
         connection.phase = Phase::Open;
         let outgoing = connection
             .rare
@@ -352,5 +358,6 @@ impl Reactor {
         self.dispatch(id, |protocol, transport| {
             protocol.connection_made(transport)
         });
+        self.tell_keeper(id);
     }
 }

@@ -14,6 +14,7 @@ mod flush;
 mod idle;
 mod inbound;
 mod inspected;
+mod kept;
 mod latency;
 mod latest;
 mod layers;
@@ -23,6 +24,7 @@ mod pipe;
 mod read;
 mod replying;
 mod requests;
+mod shutdown;
 mod stepper;
 mod stop;
 mod stopwatch;
@@ -70,10 +72,13 @@ pub(crate) use dispatch::{Mail, on_protocol};
 pub(crate) use early::Early;
 use idle::Watches;
 pub(crate) use inspected::Hearing;
+pub(crate) use kept::Keeper;
 pub use listen::Listener;
 use outputs::Outputs;
 use replying::Replies;
 pub(crate) use requests::Outstanding;
+use shutdown::Hooks;
+pub use shutdown::TriggerId;
 pub use stepper::{Stepper, run, run_on};
 pub use stop::Report;
 use stop::Running;
@@ -151,6 +156,7 @@ pub struct Reactor {
     /// How many of `ready` were queued before this turn.
     queued_before: usize,
     running: Running,
+    hooks: Hooks,
     /// A hook hears that its connect was refused because the reactor stops.
     refusing: bool,
     was_run: bool,
@@ -242,6 +248,7 @@ impl Reactor {
             now,
             queued_before: 0,
             running: Running::Idle,
+            hooks: Hooks::default(),
             refusing: false,
             was_run: false,
             stopped: Report::default(),
@@ -381,7 +388,8 @@ impl Reactor {
         self.wake_listeners();
     }
 
-    /// How long a stopping reactor waits for its connections. Default 10 s; `None`: for ever.
+    /// How long a stopping reactor waits, for what is to be done [before](Self::before_shutdown) and for its connections
+    /// together. Default 10 s; `None`: for ever.
     pub fn set_stop_deadline(&mut self, within: impl Into<Option<Duration>>) {
         self.stop_within = within.into();
     }

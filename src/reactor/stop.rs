@@ -10,6 +10,7 @@ use crate::error::Lost;
 use crate::network::{Farewell, Signal};
 
 use super::Reactor;
+use super::shutdown::ShutdownPhase;
 use super::timed::Timed;
 
 /// How far the reactor is.
@@ -19,6 +20,8 @@ pub(super) enum Running {
     Idle,
     /// It begins to stop at the end of this turn.
     Asked,
+    /// It was asked to, and waits for what is to be done before.
+    Held,
     /// It waits for its connections.
     Draining,
     /// Nothing is left.
@@ -29,7 +32,7 @@ impl fmt::Display for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Idle => "running",
-            Self::Asked | Self::Draining => "stopping",
+            Self::Asked | Self::Held | Self::Draining => "stopping",
             Self::Done => "stopped",
         })
     }
@@ -40,8 +43,12 @@ impl Running {
         self != Self::Idle
     }
 
-    pub(super) fn wants_turn(self) -> bool {
-        self == Self::Asked
+    /// Whether connects are refused. What is to be done before the stop may need some.
+    pub(super) fn refuses_connects(self) -> bool {
+        match self {
+            Self::Idle | Self::Held => false,
+            Self::Asked | Self::Draining | Self::Done => true,
+        }
     }
 }
 
@@ -55,6 +62,11 @@ pub struct Report {
     pub finished: u64,
     /// Connections that were cut off.
     pub cut_off: u64,
+    /// Hooks of the shutdown that panicked.
+    pub hooks_panicked: u64,
+    /// Holds of [`before_shutdown`](Reactor::before_shutdown) that were not dropped by the deadline, or when it was to stop at
+    /// once.
+    pub hooks_unfinished: u64,
     /// What has happened since it was made.
     pub counters: Counters,
 }
@@ -64,6 +76,8 @@ impl fmt::Display for Report {
         let Self {
             finished,
             cut_off,
+            hooks_panicked,
+            hooks_unfinished,
             counters,
             ..
         } = self;
@@ -71,14 +85,21 @@ impl fmt::Display for Report {
             f,
             "{finished} connections finished, {cut_off} cut off, {} bytes dropped",
             counters.bytes_dropped
-        )
+        )?;
+        if hooks_panicked + hooks_unfinished > 0 {
+            write!(
+                f,
+                ", {hooks_panicked} hooks panicked, {hooks_unfinished} unfinished"
+            )?;
+        }
+        Ok(())
     }
 }
 
 impl Reactor {
-    /// Stops the loop in order: no more connections are taken, each protocol is told
-    /// [`stopping`](crate::Protocol::stopping), and the loop ends when all have, or at the deadline
-    /// ([`set_stop_deadline`](Self::set_stop_deadline)). Before the loop runs it means that it ends at once; a second call
+    /// Stops the loop in order: what is to be done [before](Self::before_shutdown) is done, then no more connections are
+    /// taken, each protocol is told [`stopping`](crate::Protocol::stopping), and the loop ends when all have, or at the
+    /// deadline ([`set_stop_deadline`](Self::set_stop_deadline)). Before the loop runs it means that it ends at once; a second call
     /// does nothing.
     pub fn stop(&mut self) {
         if self.running == Running::Idle {
@@ -90,10 +111,7 @@ impl Reactor {
     /// [`Stopped`](Lost::Stopped).
     pub fn stop_now(&mut self) {
         self.stop();
-        self.stop_within = Some(Duration::ZERO);
-        if self.running == Running::Draining {
-            self.cut_off_all();
-        }
+        self.stop_timed_out();
     }
 
     /// Whether [`stop`](Self::stop) was called.
@@ -128,12 +146,18 @@ impl Reactor {
     /// The part of each turn that a stop is: begins it, and notices when it is over.
     pub(super) fn go_on_stopping(&mut self) {
         if self.running == Running::Asked {
-            self.begin_to_stop();
+            self.hold_the_stop();
+        }
+        if self.running == Running::Held && !self.is_held() {
+            self.begin_to_drain();
         }
         if self.running == Running::Draining
             && self.ended.is_empty()
             && self.connections.all(Connection::is_connecting)
         {
+            self.tell_the_refused();
+            self.call_hooks(ShutdownPhase::After);
+            // What the hooks have asked for.
             self.tell_the_refused();
             self.running = Running::Done;
             self.close_for_good();
@@ -156,13 +180,35 @@ impl Reactor {
         }
     }
 
-    fn begin_to_stop(&mut self) {
-        self.running = Running::Draining;
-        self.close_all_listeners();
+    /// What is to be done before the stop begins. From here on its time is running.
+    fn hold_the_stop(&mut self) {
+        self.running = Running::Held;
         if let Some(within) = self.stop_within {
             let at = self.now + within;
             self.timers.arm(at, Timed::Stop);
         }
+        self.call_hooks(ShutdownPhase::Before);
+        self.drop_discarded();
+    }
+
+    /// Whether somebody is waited for before the stop begins.
+    fn is_held(&self) -> bool {
+        self.hooks.holds.len() > 0 && self.stop_within != Some(Duration::ZERO)
+    }
+
+    /// Whether the stop has something to do that needs no readiness.
+    pub(super) fn stop_wants_turn(&self) -> bool {
+        match self.running {
+            Running::Asked => true,
+            Running::Held => !self.is_held(),
+            Running::Idle | Running::Draining | Running::Done => false,
+        }
+    }
+
+    fn begin_to_drain(&mut self) {
+        self.stopped.hooks_unfinished = self.hooks.holds.len() as u64;
+        self.running = Running::Draining;
+        self.close_all_listeners();
         for id in self.connections.ids() {
             match self.connections.get(id).map(|connection| connection.phase) {
                 Some(Phase::Connecting | Phase::Opening) => {
@@ -177,14 +223,22 @@ impl Reactor {
                 _ => {}
             }
         }
+        self.call_hooks(ShutdownPhase::During);
         if self.stop_within == Some(Duration::ZERO) {
             self.cut_off_all();
         }
         self.settle();
     }
 
-    /// The time is up.
-    pub(super) fn cut_off_all(&mut self) {
+    /// The time is up, for those that are waited for before the stop as well.
+    pub(super) fn stop_timed_out(&mut self) {
+        self.stop_within = Some(Duration::ZERO);
+        if self.running == Running::Draining {
+            self.cut_off_all();
+        }
+    }
+
+    fn cut_off_all(&mut self) {
         for id in self.connections.ids() {
             match self.connections.get(id).map(|connection| connection.phase) {
                 Some(Phase::Lingering) => self.free(id, Farewell::Close),
@@ -204,6 +258,7 @@ impl Reactor {
             self.drop_guarded(call);
         }
         self.forget_works();
+        self.forget_hooks();
         let timers = std::mem::replace(&mut self.timers, crate::timer::Timers::new());
         // One by one: a second panic while the first unwinds would end the process.
         for timed in timers.into_actions() {
@@ -222,7 +277,8 @@ impl Reactor {
         }
     }
 
-    pub(super) fn report(&self) -> Report {
+    /// What was achieved so far, and by the stop; complete once it has stopped.
+    pub fn report(&self) -> Report {
         Report {
             counters: self.counters(),
             ..self.stopped.clone()

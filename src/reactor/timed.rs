@@ -262,7 +262,7 @@ impl Reactor {
             Timed::Stall(id) => self.check_stall(id),
             Timed::Idle(id, which) => self.look_at_silence(id, which),
             Timed::Accept(id) => self.queue_listener(id),
-            Timed::Stop => self.cut_off_all(),
+            Timed::Stop => self.stop_timed_out(),
             Timed::Every(..) | Timed::ProtocolEvery(..) => {}
         }
     }

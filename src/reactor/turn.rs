@@ -175,7 +175,7 @@ impl Reactor {
             || !self.pressed.is_empty()
             || !self.ended.is_empty()
             || !self.calls.is_empty()
-            || self.running.wants_turn()
+            || self.stop_wants_turn()
             || self
                 .mailbox
                 .as_ref()

@@ -144,6 +144,8 @@ impl Reactor {
     }
 
     pub(super) fn connect_failed_at_once(&self) -> Option<ConnectError> {
-        self.running.is_stopping().then_some(ConnectError::Stopping)
+        self.running
+            .refuses_connects()
+            .then_some(ConnectError::Stopping)
     }
 }
