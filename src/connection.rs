@@ -63,28 +63,48 @@ pub(crate) enum Writing {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Pauses(u8);
 
+/// Why more than usual has to be done when a connection is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Care(u8);
+
+/// Sets of a few things, in a byte.
+macro_rules! sets {
+    ($($set:ident),*) => {$(
+        impl $set {
+            pub(crate) fn is_empty(self) -> bool {
+                self.0 == 0
+            }
+
+            pub(crate) fn contains(self, other: Self) -> bool {
+                self.0 & other.0 == other.0
+            }
+
+            pub(crate) fn add(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+
+            pub(crate) fn remove(&mut self, other: Self) {
+                self.0 &= !other.0;
+            }
+        }
+    )*};
+}
+
+sets!(Pauses, Care);
+
 impl Pauses {
     pub(crate) const ASKED: Self = Self(1);
     pub(crate) const PRESSURE: Self = Self(2);
     /// The other end of its pipe takes no more.
     pub(crate) const PIPED: Self = Self(4);
     pub(crate) const ALL: Self = Self(7);
+}
 
-    pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    pub(crate) fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    pub(crate) fn add(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-
-    pub(crate) fn remove(&mut self, other: Self) {
-        self.0 &= !other.0;
-    }
+impl Care {
+    /// The network hinted that the peer has ended, or sends urgent data: reading goes on even after a short read.
+    pub(crate) const HINTED: Self = Self(1);
+    /// Somebody wants to know when it is idle: only then its activity is noted.
+    pub(crate) const WATCHED: Self = Self(2);
 }
 
 /// What is made of received bytes.
@@ -132,10 +152,7 @@ pub(crate) struct Connection {
     /// What it wrote since it was last served is more than it should have waiting: the rest of its input has to wait for
     /// the next turn, when the peer has been offered that.
     pub(crate) full: bool,
-    /// The network hinted that the peer has ended, or sends urgent data: reading goes on even after a short read.
-    pub(crate) hinted: bool,
-    /// Somebody wants to know when it is idle: only then its activity is noted.
-    pub(crate) watched: bool,
+    pub(crate) care: Care,
     /// In which round of replies it was read: it may have one that waits.
     pub(crate) replied: u8,
     pub(crate) peer: Peer,
@@ -162,8 +179,7 @@ impl Connection {
             dirty: false,
             queued: false,
             full: false,
-            hinted: false,
-            watched: false,
+            care: Care::default(),
             replied: 0,
             peer,
             protocol: None,
@@ -225,8 +241,7 @@ impl Connection {
             && self.pauses.is_empty()
             && self.out == NONE
             && !self.full
-            && !self.hinted
-            && !self.watched
+            && self.care.is_empty()
             && self.rare.is_none()
     }
 

@@ -3,7 +3,7 @@
 
 use std::io::{ErrorKind, IoSlice};
 
-use crate::connection::{NONE, Pauses, Phase, Pressure, Reading, Writing};
+use crate::connection::{Care, NONE, Pauses, Phase, Pressure, Reading, Writing};
 use crate::error::Lost;
 use crate::inspector::RarePath;
 use crate::limits::{Idle, WRITE_BUDGET};
@@ -86,7 +86,7 @@ impl Reactor {
             return;
         };
         let out = connection.out;
-        if connection.watched && out != NONE {
+        if connection.care.contains(Care::WATCHED) && out != NONE {
             self.note_activity(id, Idle::Writing);
         }
         let mut place = out;
@@ -276,7 +276,7 @@ impl Reactor {
         let readable = connection.reading == Reading::Open && connection.pauses.is_empty();
         if connection.phase == Phase::Open && readable {
             connection.writing = Writing::Broken;
-            connection.hinted = true;
+            connection.care.add(Care::HINTED);
             connection.latch_reason(reason);
             self.queue_ready(id);
         } else {

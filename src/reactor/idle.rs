@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::connection::{Pauses, Phase, Reading, Writing};
+use crate::connection::{Care, Pauses, Phase, Reading, Writing};
 use crate::error::{Deadline, Lost};
 use crate::limits::Idle;
 use crate::network::Time;
@@ -99,7 +99,10 @@ impl Reactor {
     pub(super) fn watch_as_limited(&mut self, id: ConnectionId) {
         for which in BOTH {
             let after = self.limits(id).idle_after(which);
-            let watched = self.connections.get(id).is_some_and(|c| c.watched);
+            let watched = self
+                .connections
+                .get(id)
+                .is_some_and(|c| c.care.contains(Care::WATCHED));
             if after.is_some() || watched {
                 self.set_idle(id, which, after);
             }
@@ -114,7 +117,7 @@ impl Reactor {
         else {
             return;
         };
-        connection.watched = true;
+        connection.care.add(Care::WATCHED);
         let silence = after
             .filter(|longest| !longest.is_zero())
             .map(|longest| Silence {
@@ -136,10 +139,14 @@ impl Reactor {
 
     /// The connection is told nothing any more.
     pub(super) fn unwatch(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id).filter(|c| c.watched) else {
+        let Some(connection) = self
+            .connections
+            .get_mut(id)
+            .filter(|c| c.care.contains(Care::WATCHED))
+        else {
             return;
         };
-        connection.watched = false;
+        connection.care.remove(Care::WATCHED);
         let watch = self.watches.places.get_mut(id.place());
         let Some(watch) = watch.and_then(Option::take) else {
             return;

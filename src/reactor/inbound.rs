@@ -3,7 +3,7 @@
 
 #[cfg(doc)]
 use crate::connection::Connection;
-use crate::connection::{Cutting, NONE, Pauses, Phase};
+use crate::connection::{Care, Cutting, NONE, Pauses, Phase};
 use crate::error::FrameError;
 use crate::framing::{FramingKind, Skip};
 use crate::layer::Kind;
@@ -180,7 +180,7 @@ impl Reactor {
             return;
         }
         connection.pauses.remove(who);
-        let silenced = connection.watched && who == Pauses::PRESSURE;
+        let silenced = connection.care.contains(Care::WATCHED) && who == Pauses::PRESSURE;
         if connection.pauses.is_empty()
             && connection.phase == Phase::Open
             && !canary!(ResumeForgotten)

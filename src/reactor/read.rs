@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind};
 
-use crate::connection::{Connection, NONE, Phase, Reading, Writing};
+use crate::connection::{Care, Connection, NONE, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
 use crate::inspector::RarePath;
 use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
@@ -32,7 +32,7 @@ impl Reactor {
             return self.serve_connecting(id, readiness, buffer);
         }
         if readiness.ended {
-            connection.hinted = true;
+            connection.care.add(Care::HINTED);
         }
         let open = connection.phase == Phase::Open;
         let unread = open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
@@ -127,15 +127,21 @@ impl Reactor {
         let Some(socket) = connection.socket() else {
             return;
         };
-        let outcome = self.network.read(socket, buffer);
-        let Ok(Received::Filled {
-            size,
-            drained: true,
-        }) = outcome
-        else {
-            return self.read_fairly(id, Some(outcome), buffer);
+        let lent;
+        let data = match self.network.read(socket, buffer) {
+            Ok(Received::Filled {
+                size,
+                drained: true,
+            }) => &buffer[..size],
+            Ok(Received::Lent {
+                data,
+                drained: true,
+            }) => {
+                lent = data;
+                &lent[..]
+            }
+            outcome => return self.read_fairly(id, Some(outcome), buffer),
         };
-        let data = &buffer[..size];
         connection.replied = self.replies.round();
         self.replies.open(true);
         if connection.framing == NONE
@@ -159,7 +165,7 @@ impl Reactor {
     ) {
         let mut budget = READ_BUDGET;
         while let Some((socket, connection)) = self.wants_read(id) {
-            let (hinted, watched) = (connection.hinted, connection.watched);
+            let care = connection.care;
             let broken = connection.writing == Writing::Broken;
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 if canary!(ReadShareForgotten) {
@@ -196,10 +202,10 @@ impl Reactor {
                 Err(_) if canary!(ResetTakenForEnd) => return self.wire_ended(id),
                 Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
             };
-            if watched {
+            if care.contains(Care::WATCHED) {
                 self.note_activity(id, Idle::Reading);
             }
-            if drained && !hinted {
+            if drained && !care.contains(Care::HINTED) {
                 if broken {
                     break;
                 }
