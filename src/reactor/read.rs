@@ -8,8 +8,10 @@ use crate::error::{Lost, Side};
 use crate::inspector::RarePath;
 use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
+use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 
+use super::replying::Replies;
 use super::{Reactor, wire};
 
 impl Reactor {
@@ -127,32 +129,48 @@ impl Reactor {
         let Some(socket) = connection.socket() else {
             return;
         };
-        let lent;
-        let data = match self.network.read(socket, buffer) {
+        match self.network.read(socket, buffer) {
             Ok(Received::Filled {
                 size,
                 drained: true,
-            }) => &buffer[..size],
+            }) => {
+                let protocol = begin_answer(connection, &mut self.replies);
+                self.answer(id, socket, protocol, &buffer[..size]);
+            }
             Ok(Received::Lent {
                 data,
                 drained: true,
-            }) => {
-                lent = data;
-                &lent[..]
-            }
-            outcome => return self.read_fairly(id, Some(outcome), buffer),
-        };
-        connection.replied = self.replies.round();
-        self.replies.open(true);
-        if connection.framing == NONE
-            && let Some(protocol) = connection.protocol.take()
-        {
+            }) => self.answer_lent(id, socket, &data),
+            outcome => self.read_fairly(id, Some(outcome), buffer),
+        }
+    }
+
+    /// Gives what was read of a plain connection, which is all there was, to its protocol, which was taken out for it if that
+    /// is all there is to it. A short reply may wait for those of others.
+    #[inline(always)]
+    fn answer(
+        &mut self,
+        id: ConnectionId,
+        socket: SocketId,
+        protocol: Option<Box<dyn Protocol>>,
+        data: &[u8],
+    ) {
+        if let Some(protocol) = protocol {
             self.note_received(id, data);
             self.deliver_raw(id, protocol, Some(socket), data);
         } else {
             self.received(id, data);
         }
         self.replies.open(false);
+    }
+
+    /// Apart, for its caller is in the way of every message, and real sockets lend nothing.
+    #[inline(never)]
+    fn answer_lent(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            let protocol = begin_answer(connection, &mut self.replies);
+            self.answer(id, socket, protocol, data);
+        }
     }
 
     /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is
@@ -339,4 +357,15 @@ impl Reactor {
 /// Whether there is nothing to do but to read. That a write may succeed is told of idle sockets too.
 fn is_only_readable(readiness: &Readiness) -> bool {
     readiness.readable && !readiness.ended && !readiness.failed
+}
+
+/// From now on a plain connection may have a reply that waits. Its protocol, if it hears bytes as they come.
+#[inline(always)]
+fn begin_answer(connection: &mut Connection, replies: &mut Replies) -> Option<Box<dyn Protocol>> {
+    connection.replied = replies.round();
+    replies.open(true);
+    match connection.framing {
+        NONE => connection.protocol.take(),
+        _ => None,
+    }
 }
