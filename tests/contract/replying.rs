@@ -7,7 +7,7 @@ use bytes::Bytes;
 use ropewalk::Transport;
 use ropewalk::sim::Call;
 
-use crate::known::text;
+use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
@@ -15,9 +15,11 @@ contract! { streams:
     parts_of_the_input_keep_their_order_among_other_writes,
     what_is_written_of_the_input_and_given_back_comes_again,
     a_reply_that_is_taken_in_small_pieces_arrives_whole,
+    replies_to_those_who_speak_at_once_reach_each_its_own,
 }
 
 contract! { bare:
+    a_reply_does_not_outlive_its_connection,
     a_part_of_the_input_is_unsent_until_the_callback_returns,
 }
 
@@ -132,4 +134,79 @@ fn a_reply_that_can_not_be_written_tells_why(world: &World) {
         last.contains("unreachable") || last.contains("113"),
         "{last}"
     );
+}
+
+/// Each echoes; now and then one also says `!` to all, which is not to overtake what others have been answered already.
+fn replies_to_those_who_speak_at_once_reach_each_its_own(world: &World) {
+    const ROUNDS: usize = 30;
+    let known = Known::default();
+    let ids = known.clone();
+    let listener = world.serve(move |_| {
+        let (made, ids) = (ids.clone(), ids.clone());
+        Spy::new(&Log::default())
+            .made(move |transport| made.note(transport))
+            .data(move |transport, data| {
+                transport.write(data);
+                if data.contains(&b'c') {
+                    for id in ids.ids() {
+                        transport.reactor().write(id, "!");
+                    }
+                }
+            })
+    });
+    let peers = ["a", "b", "c", "d", "e", "f"].map(|name| (name, world.peer(&listener)));
+    world.run_until("all are made", || known.count() == peers.len());
+    for round in 0..ROUNDS {
+        for (name, peer) in &peers {
+            peer.send_bytes(format!("{name}{round} "));
+        }
+        world.settle();
+    }
+    world.on(|reactor| {
+        for id in known.ids() {
+            reactor.lose_connection(id);
+        }
+    });
+    for (name, peer) in &peers {
+        let heard = String::from_utf8(peer.read_until_eof()).expect("what was sent is text");
+        let said: Vec<String> = (0..ROUNDS).map(|round| format!("{name}{round} ")).collect();
+        assert_eq!(heard.replace('!', ""), said.concat());
+        assert_eq!(heard.matches('!').count(), ROUNDS, "{heard}");
+    }
+}
+
+/// One is answered; another, of the same moment, ends that connection: the answer goes before the end, or nowhere.
+fn a_reply_does_not_outlive_its_connection(world: &World) {
+    for by_force in [false, true] {
+        let known = Known::default();
+        let ids = known.clone();
+        let listener = world.serve(move |_| {
+            let (made, ids) = (ids.clone(), ids.clone());
+            Spy::new(&Log::default())
+                .made(move |transport| made.note(transport))
+                .data(move |transport, data| {
+                    transport.write(data);
+                    if data == b"end" {
+                        let first = ids.ids()[0];
+                        match by_force {
+                            true => transport.reactor().abort_connection(first),
+                            false => transport.reactor().lose_connection(first),
+                        }
+                    }
+                })
+        });
+        let first = world.peer(&listener);
+        world.run_until("the first is made", || known.count() == 1);
+        let other = world.peer(&listener);
+        world.run_until("both are made", || known.count() == 2);
+        first.send_bytes("reply");
+        other.send_bytes("end").expect_bytes("end");
+        if by_force {
+            first.expect_closed();
+        } else {
+            let heard = first.read_until_eof();
+            assert!(heard == b"reply" || heard.is_empty(), "{heard:?}");
+        }
+        other.send_bytes("more").expect_bytes("more");
+    }
 }
