@@ -89,6 +89,10 @@ impl Reactor {
         chunk: &[u8],
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) {
+        if socket.is_none() {
+            // Its transport has nothing to settle, so it would not queue them.
+            self.send_replies();
+        }
         self.call(id, protocol, socket, socket.map(|_| chunk), call);
         if self.handed_over {
             self.make_successors(id);
