@@ -90,7 +90,7 @@ def second_connection_fails(world):
     target.close()
 
 
-USERS = b"alice:x:1000:1000:Alice Example,room 7:/home/alice:/bin/sh\nnobody\nbob:x:1001:1001::/home/bob:/bin/sh\n"
+USERS = b"alice:x:1000:1000:Alice Example,room 7:/:/bin/sh\nnobody\nbob:x:1001:1001::/:/bin/sh\n"
 
 
 def fingers(world, *options):

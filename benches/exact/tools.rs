@@ -9,6 +9,9 @@ use crate::servers;
 use crate::steps::{COUNTED, MARKS, STEP};
 use crate::table::Row;
 
+/// How often a stream is measured.
+const STREAMS: usize = 3;
+
 /// All modes of all servers.
 pub(crate) fn measure() -> Vec<Row> {
     let rows = MODES
@@ -17,7 +20,18 @@ pub(crate) fn measure() -> Vec<Row> {
     rows.collect()
 }
 
+/// A busy system cuts a stream smaller, which is more work, and never less: of several measurements the least is exact.
 fn row(mode: &Mode, server: &str) -> Row {
+    let times = match mode.name {
+        "stream" => STREAMS,
+        _ => 1,
+    };
+    let rows = (0..times).map(|_| row_once(mode, server));
+    rows.min_by(|one, other| one.instructions.total_cmp(&other.instructions))
+        .expect("it was measured")
+}
+
+fn row_once(mode: &Mode, server: &str) -> Row {
     let operations = (mode.operations() * mode.rounds) as f64;
     let (calls, allocations) = traced(mode, server);
     Row {

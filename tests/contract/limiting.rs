@@ -8,6 +8,7 @@ use std::time::Duration;
 use ropewalk::{Layer, Limits, Lost, Up};
 
 use crate::known::{Known, text};
+use crate::pressure::stalled;
 use crate::spy::{Log, Spy};
 use crate::world::{World, contract};
 
@@ -27,18 +28,7 @@ fn marks(low: usize, high: usize) -> Limits {
 }
 
 fn water_marks_that_change_are_looked_at_at_once(world: &World) {
-    let (log, known) = (Log::default(), Known::default());
-    let (ours, id) = (log.clone(), known.clone());
-    let listener = world.serve_with(marks(64, 128), move |_| {
-        let id = id.clone();
-        Spy::new(&ours)
-            .made(move |transport| id.note(transport))
-            .pause(|_| ())
-            .resume(|_| ())
-    });
-    let peer = world.peer(&listener);
-    world.run_until("it is made", || known.count() > 0);
-    peer.stops_reading();
+    let (log, known, _peer) = stalled(world, marks(64, 128));
     while known.unsent(world) < 40 * 1024 {
         world.on(|reactor| reactor.write(known.id(), vec![b'x'; PIECE]));
         world.settle();

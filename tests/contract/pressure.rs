@@ -130,7 +130,7 @@ fn by_default_who_does_not_read_replies_is_not_read_either(world: &World) {
 }
 
 /// A connection of a peer that does not read, whose writer heeds nothing.
-fn stalled(world: &World, limits: Limits) -> (Log, Known, crate::world::Peer) {
+pub(crate) fn stalled(world: &World, limits: Limits) -> (Log, Known, crate::world::Peer) {
     let (log, known) = (Log::default(), Known::default());
     let (ours, id) = (log.clone(), known.clone());
     let listener = world.serve_with(limits, move |_| {

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use ropewalk::Transport;
 use ropewalk::sim::Call;
+use ropewalk::{ConnectionId, Listener, Transport};
 
 use crate::known::{Known, text};
 use crate::spy::{Log, Spy};
@@ -19,6 +19,7 @@ contract! { streams:
 }
 
 contract! { bare:
+    a_reply_goes_before_the_end_of_its_connection,
     a_reply_does_not_outlive_its_connection,
     a_part_of_the_input_is_unsent_until_the_callback_returns,
 }
@@ -136,23 +137,34 @@ fn a_reply_that_can_not_be_written_tells_why(world: &World) {
     );
 }
 
-/// Each echoes; now and then one also says `!` to all, which is not to overtake what others have been answered already.
-fn replies_to_those_who_speak_at_once_reach_each_its_own(world: &World) {
-    const ROUNDS: usize = 30;
-    let known = Known::default();
-    let ids = known.clone();
-    let listener = world.serve(move |_| {
-        let (made, ids) = (ids.clone(), ids.clone());
+/// A server that answers with what it gets, then does what is asked for with all of its connections known.
+fn answering(
+    world: &World,
+    known: &Known,
+    then: impl Fn(&mut Transport<'_>, &[u8], &[ConnectionId]) + Clone + 'static,
+) -> Listener {
+    let known = known.clone();
+    world.serve(move |_| {
+        let (made, known, then) = (known.clone(), known.clone(), then.clone());
         Spy::new(&Log::default())
             .made(move |transport| made.note(transport))
             .data(move |transport, data| {
                 transport.write(data);
-                if data.contains(&b'c') {
-                    for id in ids.ids() {
-                        transport.reactor().write(id, "!");
-                    }
-                }
+                then(transport, data, &known.ids());
             })
+    })
+}
+
+/// Each is answered; now and then one also says `!` to all, which is not to overtake what others have been answered already.
+fn replies_to_those_who_speak_at_once_reach_each_its_own(world: &World) {
+    const ROUNDS: usize = 30;
+    let known = Known::default();
+    let listener = answering(world, &known, |transport, data, ids| {
+        if data.contains(&b'c') {
+            for id in ids {
+                transport.reactor().write(*id, "!");
+            }
+        }
     });
     let peers = ["a", "b", "c", "d", "e", "f"].map(|name| (name, world.peer(&listener)));
     world.run_until("all are made", || known.count() == peers.len());
@@ -175,37 +187,53 @@ fn replies_to_those_who_speak_at_once_reach_each_its_own(world: &World) {
     }
 }
 
-/// One is answered; another, of the same moment, ends that connection: the answer goes before the end, or nowhere.
-fn a_reply_does_not_outlive_its_connection(world: &World) {
-    for by_force in [false, true] {
-        let known = Known::default();
-        let ids = known.clone();
-        let listener = world.serve(move |_| {
-            let (made, ids) = (ids.clone(), ids.clone());
-            Spy::new(&Log::default())
-                .made(move |transport| made.note(transport))
-                .data(move |transport, data| {
-                    transport.write(data);
-                    if data.contains(&b'd') {
-                        let first = ids.ids()[0];
-                        match by_force {
-                            true => transport.reactor().abort_connection(first),
-                            false => transport.reactor().lose_connection(first),
-                        }
-                    }
-                })
+/// One is answered; another, of the same moment, ends that connection: what was answered goes before the end. The other one
+/// may have output that waits, for which it is not read as most are.
+fn a_reply_goes_before_the_end_of_its_connection(world: &World) {
+    for busy in [false, true] {
+        let (known, answered) = (Known::default(), Written::default());
+        let noted = Rc::clone(&answered);
+        let listener = answering(world, &known, move |transport, data, ids| {
+            if transport.id() == ids[0] {
+                noted.borrow_mut().extend_from_slice(data);
+            } else if data.contains(&b'd') {
+                transport.reactor().lose_connection(ids[0]);
+            }
         });
         let first = world.peer(&listener);
         world.run_until("the first is made", || known.count() == 1);
         let other = world.peer(&listener);
         world.run_until("both are made", || known.count() == 2);
-        first.send_bytes("reply");
-        other.send_bytes("end").expect_bytes("end");
-        world.settle();
-        if !by_force {
-            let heard = first.read_until_eof();
-            assert!(b"reply".starts_with(&heard), "{heard:?}");
+        let waiting = if busy { 40_000 } else { 0 };
+        if busy {
+            other.stops_reading();
+            let id = known.ids()[1];
+            world.on(|reactor| reactor.write(id, text(waiting)));
+            world.settle();
         }
-        other.send_bytes("more").expect_bytes("more");
+        first.send_bytes("reply");
+        other.send_bytes("end");
+        world.settle();
+        assert_eq!(first.read_until_eof(), *answered.borrow());
+        other
+            .reads_again()
+            .expect_bytes([text(waiting).as_slice(), b"end"].concat());
     }
+}
+
+fn a_reply_does_not_outlive_its_connection(world: &World) {
+    let known = Known::default();
+    let listener = answering(world, &known, |transport, data, ids| {
+        if data.contains(&b'd') {
+            transport.reactor().abort_connection(ids[0]);
+        }
+    });
+    let first = world.peer(&listener);
+    world.run_until("the first is made", || known.count() == 1);
+    let other = world.peer(&listener);
+    world.run_until("both are made", || known.count() == 2);
+    first.send_bytes("reply");
+    other.send_bytes("end").expect_bytes("end");
+    other.send_bytes("more").expect_bytes("more");
+    world.on(|reactor| assert_eq!(reactor.connections(), 1));
 }
