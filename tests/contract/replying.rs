@@ -137,7 +137,7 @@ fn a_reply_that_can_not_be_written_tells_why(world: &World) {
     );
 }
 
-/// A server that answers with what it gets, then does what is asked for with all of its connections known.
+/// A server that does what is asked for, with all of its connections known, then answers with what it gets.
 fn answering(
     world: &World,
     known: &Known,
@@ -148,14 +148,16 @@ fn answering(
         let (made, known, then) = (known.clone(), known.clone(), then.clone());
         Spy::new(&Log::default())
             .made(move |transport| made.note(transport))
+            .pause(|_| ())
+            .resume(|_| ())
             .data(move |transport, data| {
-                transport.write(data);
                 then(transport, data, &known.ids());
+                transport.write(data);
             })
     })
 }
 
-/// Each is answered; now and then one also says `!` to all, which is not to overtake what others have been answered already.
+/// Each is answered; now and then one first says `!` to all, which is not to overtake what others have been answered already.
 fn replies_to_those_who_speak_at_once_reach_each_its_own(world: &World) {
     const ROUNDS: usize = 30;
     let known = Known::default();
@@ -204,12 +206,13 @@ fn a_reply_goes_before_the_end_of_its_connection(world: &World) {
         world.run_until("the first is made", || known.count() == 1);
         let other = world.peer(&listener);
         world.run_until("both are made", || known.count() == 2);
-        let waiting = if busy { 40_000 } else { 0 };
+        let waiting = if busy { 900_000 } else { 0 };
         if busy {
             other.stops_reading();
             let id = known.ids()[1];
             world.on(|reactor| reactor.write(id, text(waiting)));
             world.settle();
+            assert!(world.on(|reactor| reactor.unsent(id)) > Some(0));
         }
         first.send_bytes("reply");
         other.send_bytes("end");
