@@ -202,8 +202,8 @@ pub(crate) const CALL_BUDGET: usize = 1024;
 pub(crate) const TIMER_BUDGET: usize = 4096;
 /// Events between two flushes, if nobody writes to others: replies leave while their connections are still in the cache.
 pub(crate) const FLUSH_EVERY: usize = 32;
-/// A reply of so many bytes at most is copied, to leave with others: with more, the copy is not worth it.
-pub(crate) const REPLY: usize = 1024;
+/// A reply of so many bytes at most is copied, to leave with others: with more, the copy costs what it gains.
+pub(crate) const REPLY: usize = 4096;
 /// Calls that other threads may have waiting.
 pub(crate) const MAILBOX: usize = 64 * 1024;
 /// Threads for work off the loop, as many as Twisted has: it may wait for disks as well as compute.

@@ -23,10 +23,12 @@ mod options;
 mod os;
 #[cfg(all(feature = "unix", unix))]
 mod passed;
+mod pieces;
 mod pool;
 mod random;
 pub(crate) mod resolver;
 pub(crate) mod services;
+mod signal;
 #[cfg(unix)]
 mod signals;
 #[cfg(not(unix))]
@@ -62,6 +64,8 @@ pub use arrival::{Arrival, StampedBy};
 pub use credentials::Credentials;
 pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
+pub use pieces::{NotWhole, Piece};
+pub use signal::Signal;
 pub use time::Time;
 pub use work::{DeferError, Posted, Work, WorkId, WorkOutcome, run_work};
 pub(crate) use work::{let_go, panic_message};
@@ -192,6 +196,23 @@ pub trait Network {
     /// # Errors
     /// What `send` says.
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// [Writes](Self::write) once to each of several sockets, in order, its piece of `bytes`; up to the first that does not
+    /// take all of it. Nothing else is done between two writes, so that the system's code for sending stays in the
+    /// processor's caches.
+    ///
+    /// # Errors
+    /// Which piece was not taken whole, and what the write of it said: the rest of the pieces is still to be written.
+    fn write_each(&mut self, bytes: &[u8], pieces: &[Piece]) -> Result<(), NotWhole> {
+        for (index, piece) in pieces.iter().enumerate() {
+            let data = &bytes[piece.range.clone()];
+            let outcome = self.write(piece.socket, &[IoSlice::new(data)]);
+            if !matches!(outcome, Ok(size) if size == data.len()) {
+                return Err(NotWhole { index, outcome });
+            }
+        }
+        Ok(())
+    }
 
     /// Sends our FIN after what was written. Reading goes on.
     ///
@@ -366,28 +387,4 @@ pub enum Farewell {
     Close,
     /// At once, with RST; what was not sent is dropped.
     Reset,
-}
-
-/// A signal that a reactor listens to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
-    /// SIGINT: Ctrl-C. It asks the program to end.
-    Interrupt,
-    /// SIGTERM, likewise.
-    Terminate,
-    /// SIGUSR1: it asks for a [dump](crate::Reactor::dump).
-    User1,
-}
-
-/// How many there are.
-const SIGNALS: usize = 3;
-
-impl fmt::Display for Signal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Interrupt => "SIGINT",
-            Self::Terminate => "SIGTERM",
-            Self::User1 => "SIGUSR1",
-        })
-    }
 }

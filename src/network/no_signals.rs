@@ -4,7 +4,8 @@ use std::io;
 
 use mio::{Registry, Token};
 
-use super::{SIGNALS, Signal};
+use super::Signal;
+use super::signal::SIGNALS;
 
 /// There is never one.
 #[derive(Debug)]

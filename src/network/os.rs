@@ -19,6 +19,7 @@ use super::adopting;
 use super::alarm::Alarm;
 use super::clock::{self, Clock};
 use super::names::{self, Names};
+use super::pieces::{self, NotWhole, Piece};
 use super::random::SplitMix;
 use super::services;
 use super::signals::Signals;
@@ -38,7 +39,7 @@ use crate::pages::Pages;
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit machine");
 
-/// How much one poll takes from the selector. What does not fit is told by the next.
+/// What does not fit into one poll is told by the next.
 const EVENTS: usize = 1024;
 
 /// Tokens of our own, from the top; no socket may have them.
@@ -283,6 +284,10 @@ impl Network for OsNetwork {
             [piece] => retry_interrupted(|| stream.write(piece)),
             pieces => retry_interrupted(|| sockets::send_pieces(stream, pieces)),
         }
+    }
+
+    fn write_each(&mut self, bytes: &[u8], pieces: &[Piece]) -> Result<(), NotWhole> {
+        pieces::write_each(&self.sockets, bytes, pieces)
     }
 
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {

@@ -11,7 +11,8 @@ use signal_hook::SigId;
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::{flag, low_level};
 
-use super::{SIGNALS, Signal};
+use super::Signal;
+use super::signal::SIGNALS;
 
 const WATCHED: [Signal; SIGNALS] = [Signal::Interrupt, Signal::Terminate, Signal::User1];
 

@@ -7,10 +7,11 @@
 //! called than `data_received` of connections that are read [plainly](crate::connection::Connection::is_plain). Before
 //! anything else they are sent, and when such a callback turns to the reactor they are queued first, each on its connection.
 
-use std::io::{ErrorKind, IoSlice};
+use std::io::{self, ErrorKind, IoSlice};
+use std::ops::Range;
 
 use crate::limits::{Idle, REPLY};
-use crate::network::SocketId;
+use crate::network::{NotWhole, Piece, SocketId};
 use crate::table::ConnectionId;
 use crate::transport::Written;
 
@@ -20,26 +21,21 @@ use super::{Reactor, wire};
 #[derive(Debug)]
 pub(super) struct Replies {
     bytes: Vec<u8>,
-    of: Vec<Reply>,
+    pieces: Vec<Piece>,
+    /// Whose each piece is.
+    ids: Vec<ConnectionId>,
     /// Connections are marked with it when they are read: who is marked may have a reply here. Never 0.
     round: u8,
     /// What is read now may be answered here, once.
     open: bool,
 }
 
-#[derive(Debug)]
-struct Reply {
-    id: ConnectionId,
-    socket: SocketId,
-    /// Where it ends among the bytes.
-    end: usize,
-}
-
 impl Default for Replies {
     fn default() -> Self {
         Self {
             bytes: Vec::new(),
-            of: Vec::new(),
+            pieces: Vec::new(),
+            ids: Vec::new(),
             round: 1,
             open: false,
         }
@@ -63,7 +59,7 @@ impl Replies {
 
     #[inline]
     pub(super) fn are_none(&self) -> bool {
-        self.of.is_empty()
+        self.ids.is_empty()
     }
 
     /// Whether the reply is kept here.
@@ -73,9 +69,11 @@ impl Replies {
             return false;
         }
         self.open = false;
+        let start = self.bytes.len();
         self.bytes.extend_from_slice(data);
-        let end = self.bytes.len();
-        self.of.push(Reply { id, socket, end });
+        let range = start..self.bytes.len();
+        self.pieces.push(Piece { socket, range });
+        self.ids.push(id);
         true
     }
 
@@ -93,17 +91,15 @@ impl Replies {
 
     fn put_back(&mut self, mut sent: Self) {
         sent.bytes.clear();
-        sent.of.clear();
-        (self.bytes, self.of) = (sent.bytes, sent.of);
+        sent.pieces.clear();
+        sent.ids.clear();
+        (self.bytes, self.pieces, self.ids) = (sent.bytes, sent.pieces, sent.ids);
     }
 
-    fn iter(&self) -> impl Iterator<Item = (ConnectionId, SocketId, &[u8])> {
-        let mut start = 0;
-        self.of.iter().map(move |reply| {
-            let data = &self.bytes[start..reply.end];
-            start = reply.end;
-            (reply.id, reply.socket, data)
-        })
+    /// One of them, and whose it is.
+    fn reply(&self, index: usize) -> (ConnectionId, &[u8]) {
+        let piece = &self.pieces[index];
+        (self.ids[index], &self.bytes[piece.range.clone()])
     }
 }
 
@@ -119,15 +115,47 @@ impl Reactor {
     #[inline(never)]
     fn send_all_replies(&mut self) {
         let replies = self.replies.take_all();
-        for (id, socket, data) in replies.iter() {
+        for (id, piece) in replies.ids.iter().zip(&replies.pieces) {
             debug_assert_eq!(
-                self.socket_of(id),
-                Some(socket),
+                self.socket_of(*id),
+                Some(piece.socket),
                 "nothing has happened to it"
             );
-            self.send_now(id, socket, data);
         }
+        self.send_each(&replies);
         self.replies.put_back(replies);
+    }
+
+    fn send_each(&mut self, replies: &Replies) {
+        let mut first = 0;
+        loop {
+            let rest = &replies.pieces[first..];
+            let outcome = self.network.write_each(&replies.bytes, rest);
+            let whole = match &outcome {
+                Ok(()) => rest.len(),
+                Err(not_whole) => not_whole.index,
+            };
+            self.were_taken(replies, first..first + whole);
+            let Err(NotWhole { index, outcome }) = outcome else {
+                return;
+            };
+            let (id, data) = replies.reply(first + index);
+            let taken = self.was_offered(id, outcome, data);
+            self.keep_unsent(id, data, taken);
+            first += index + 1;
+        }
+    }
+
+    /// The system has taken all of these.
+    fn were_taken(&mut self, replies: &Replies, which: Range<usize>) {
+        if self.watches.any() || wire::is_shown() {
+            for (id, data) in which.map(|index| replies.reply(index)) {
+                self.was_offered(id, Ok(data.len()), data);
+            }
+        } else {
+            let sizes = replies.pieces[which].iter().map(|piece| piece.range.len());
+            self.counters.bytes_out += sizes.sum::<usize>() as u64;
+        }
     }
 
     /// Queues the short replies that wait, as a callback is about to do anything at all.
@@ -141,7 +169,8 @@ impl Reactor {
     #[inline(never)]
     fn queue_all_replies(&mut self) {
         let replies = self.replies.take_all();
-        for (id, _, data) in replies.iter() {
+        for index in 0..replies.ids.len() {
+            let (id, data) = replies.reply(index);
             self.push(id, data);
         }
         self.replies.put_back(replies);
@@ -159,7 +188,14 @@ impl Reactor {
 
     #[inline]
     fn write_at_once(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) -> usize {
-        match self.network.write(socket, &[IoSlice::new(data)]) {
+        let outcome = self.network.write(socket, &[IoSlice::new(data)]);
+        self.was_offered(id, outcome, data)
+    }
+
+    /// How many bytes are done with, of those that were offered.
+    #[inline]
+    fn was_offered(&mut self, id: ConnectionId, outcome: io::Result<usize>, data: &[u8]) -> usize {
+        match outcome {
             Ok(size) => {
                 wire::sent(id, &self.connections, data, size);
                 self.counters.bytes_out += size as u64;
@@ -179,7 +215,7 @@ impl Reactor {
     }
 
     #[cold]
-    fn was_not_written(&mut self, id: ConnectionId, error: std::io::Error, data: &[u8]) -> usize {
+    fn was_not_written(&mut self, id: ConnectionId, error: io::Error, data: &[u8]) -> usize {
         self.note_written(id, data);
         if let ErrorKind::WouldBlock | ErrorKind::Interrupted = error.kind() {
             return 0;
@@ -222,6 +258,11 @@ impl Reactor {
 
     fn send_now(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) {
         let taken = self.write_at_once(id, socket, data);
+        self.keep_unsent(id, data, taken);
+    }
+
+    #[inline]
+    fn keep_unsent(&mut self, id: ConnectionId, data: &[u8], taken: usize) {
         if taken < data.len() && !(canary!(RestUnqueued) && taken > 0) {
             self.push_rest(id, &data[taken..]);
         }

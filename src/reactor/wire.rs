@@ -6,9 +6,15 @@ use crate::table::{ConnectionId, Table};
 /// How many bytes of each piece are shown.
 const SHOWN: usize = 64;
 
+/// Whether anybody reads it.
+#[inline]
+pub(super) fn is_shown() -> bool {
+    log::log_enabled!(target: "ropewalk::wire", log::Level::Trace)
+}
+
 #[inline]
 pub(super) fn received(id: ConnectionId, table: &Table, data: &[u8]) {
-    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+    if is_shown() {
         line(id, table, "<-", data, data.len());
     }
 }
@@ -16,13 +22,13 @@ pub(super) fn received(id: ConnectionId, table: &Table, data: &[u8]) {
 /// `size` bytes were taken, of which `data` is the beginning.
 #[inline]
 pub(super) fn sent(id: ConnectionId, table: &Table, data: &[u8], size: usize) {
-    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+    if is_shown() {
         line(id, table, "->", &data[..data.len().min(size)], size);
     }
 }
 
 pub(super) fn event(id: ConnectionId, table: &Table, what: std::fmt::Arguments<'_>) {
-    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+    if is_shown() {
         log::trace!(target: "ropewalk::wire", "{id} {} {what}", peer(id, table));
     }
 }
