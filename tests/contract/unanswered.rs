@@ -48,7 +48,7 @@ fn each_request_has_a_deadline_of_its_own(world: &World) {
     scene.ask(&[2], SOON * 3);
     scene.ask(&[3], SOON);
     scene.ask(&[4], SOON * 2);
-    assert_eq!(scene.told(1), ["3: no reply in time"]);
+    assert_eq!(scene.told(1)[0], "3: no reply in time");
     scene.peer.send("4 four");
     let told = scene.told(3);
     assert!(told.contains(&"2: no reply in time".to_owned()));
