@@ -225,6 +225,12 @@ pub(crate) const ACCEPT_RETRY: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// From the call of connect until the connection stands.
 pub(crate) const CONNECT: Duration = Duration::from_secs(30);
+/// Between two attempts at the addresses of a name: what RFC 8305 recommends, and its least and its most.
+pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+pub(crate) const LEAST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);
+pub(crate) const MOST_ATTEMPT_DELAY: Duration = Duration::from_secs(2);
+/// How many addresses of a name are tried: each may hold a descriptor until all is over.
+pub(crate) const ADDRESSES_TRIED: usize = 32;
 /// How long a stopping reactor waits for its connections.
 pub(crate) const STOP: Duration = Duration::from_secs(10);
 /// How long sockets linger when the reactor stops: the process should end soon after its last reply.

@@ -43,6 +43,14 @@ pub enum ConnectError {
         /// The deadline; `None` if it was the system's own.
         after: Option<Duration>,
     },
+    /// The name has several addresses, and none of them could be connected to.
+    Several {
+        /// What was asked for.
+        endpoint: String,
+        /// Why each attempt came to nothing, in the order in which they ended; those that the deadline has cut short are the
+        /// last, as timed out. At most 32, for no more addresses of a name are tried.
+        attempts: Vec<Self>,
+    },
     /// The kernel joined the socket to itself: nobody listens on that ephemeral port, and it was chosen as our own.
     SelfConnected {
         /// Where.
@@ -78,6 +86,21 @@ pub enum ConnectError {
     },
 }
 
+impl ConnectError {
+    /// What to act upon: of [several](Self::Several) attempts the last one's reason, but rather one of an address that can be
+    /// reached, for a machine without IPv6 can't reach any of IPv6; otherwise the error itself.
+    pub fn reason(&self) -> &Self {
+        let Self::Several { attempts, .. } = self else {
+            return self;
+        };
+        let mut latest = attempts.iter().rev();
+        latest
+            .find(|error| !matches!(error, Self::Unreachable { .. }))
+            .or(attempts.last())
+            .unwrap_or(self)
+    }
+}
+
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -96,6 +119,13 @@ impl fmt::Display for ConnectError {
                 endpoint,
                 after: None,
             } => write!(f, "{endpoint}: no connection within the system's time"),
+            Self::Several { endpoint, attempts } => {
+                write!(f, "{endpoint}: no connection to any of its addresses")?;
+                for (nth, attempt) in attempts.iter().enumerate() {
+                    write!(f, "{} {attempt}", if nth == 0 { ":" } else { ";" })?;
+                }
+                Ok(())
+            }
             Self::SelfConnected { address } => {
                 write!(f, "{address} refused: the socket met itself")
             }

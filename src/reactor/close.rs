@@ -176,9 +176,10 @@ impl Reactor {
         }
         connection.phase = Phase::Lost;
         wire::event(id, &self.connections, format_args!("-- {reason}"));
+        let now = self.now;
         let Some(rare) = self.rare(id) else { return };
         if let Some(connecting) = rare.connecting.as_mut() {
-            connecting.give_up(&reason);
+            connecting.give_up(&reason, now);
         }
         rare.reason.get_or_insert(reason);
         rare.farewell = Some(parting);

@@ -1,8 +1,6 @@
-//! Making connections: name, service, addresses one after the other, deadline. Owns what an attempt needs until the
-//! connection is made; the socket's life afterwards is the same as an accepted one's.
+//! Making connections: name, service, deadline. Owns what a call needs until the connection is made; how its addresses are tried
+//! is told in `attempts`, and the socket's life afterwards is the same as an accepted one's.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
@@ -12,30 +10,30 @@ use crate::connection::{Connection, Peer, Phase};
 use crate::endpoint::{ClientEndpoint, Port, TcpClientEndpoint};
 use crate::error::{ConnectError, Deadline, Lost, NameError};
 use crate::layer::Layer;
-use crate::network::{ConnectOptions, Farewell, LookupId};
+use crate::network::{ConnectOptions, Farewell, LookupId, Time};
 use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 
+use super::Reactor;
+use super::attempts::Attempts;
 use super::builders::{Failed, Plan};
 use super::dispatch::ProtocolCall;
 use super::kept::Keeper;
-use super::{Reactor, wire};
 
 /// What a connection needs while it is being made.
 pub(crate) struct Connecting {
-    endpoint: String,
+    pub(super) endpoint: String,
     timeout: Option<Duration>,
     host: String,
     port: u16,
-    options: ConnectOptions,
+    pub(super) options: ConnectOptions,
     layers: Vec<Box<dyn Layer>>,
     failed: Option<Failed>,
     /// Builds the protocol, if it has none yet.
     pub(super) keeper: Option<Rc<dyn Keeper>>,
-    lookup: Option<LookupId>,
-    /// Still to be tried.
-    addresses: VecDeque<Address>,
-    /// Why it was not made: of several attempts the last one's reason.
+    step: Step,
+    pub(super) attempts: Attempts,
+    /// Why it was not made.
     pub(crate) error: Option<ConnectError>,
     /// The error stands, and is to be told in the next turn.
     over: bool,
@@ -43,16 +41,23 @@ pub(crate) struct Connecting {
     pub(super) calls: Vec<ProtocolCall>,
 }
 
+/// How far a call is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Asked,
+    LookingUp(LookupId),
+    Trying,
+}
+
 impl Connecting {
     /// The connection was given up for `reason` before it was made.
-    pub(crate) fn give_up(&mut self, reason: &Lost) {
+    pub(crate) fn give_up(&mut self, reason: &Lost, now: Time) {
         let error = match reason {
             Lost::Aborted => ConnectError::Cancelled,
             Lost::Stopped => ConnectError::Stopping,
-            Lost::TimedOut(Deadline::Connect) => ConnectError::TimedOut {
-                endpoint: self.endpoint.clone(),
-                after: self.timeout,
-            },
+            Lost::TimedOut(Deadline::Connect) => {
+                self.attempts.timed_out(&self.endpoint, self.timeout, now)
+            }
             other => ConnectError::Handshake(other.clone()),
         };
         if !self.over
@@ -93,8 +98,8 @@ impl Reactor {
             layers: plan.layers,
             failed: plan.failed,
             keeper,
-            lookup: None,
-            addresses: VecDeque::new(),
+            step: Step::Asked,
+            attempts: Attempts::new(plan.attempt_delay),
             error: self.connect_failed_at_once(),
             over: false,
             calls: Vec::new(),
@@ -144,7 +149,7 @@ impl Reactor {
         match endpoint {
             ClientEndpoint::Tcp(endpoint) => self.prepare_tcp(connecting, endpoint),
             ClientEndpoint::Unix(endpoint) => {
-                connecting.addresses.push_back(endpoint.address.into());
+                connecting.attempts.add(endpoint.address.into());
                 Ok(())
             }
             ClientEndpoint::Wrapped(_) => unreachable!("it was unwrapped"),
@@ -170,9 +175,8 @@ impl Reactor {
             },
         };
         if let Ok(ip) = host.parse::<IpAddr>() {
-            connecting
-                .addresses
-                .push_back(SocketAddr::from((ip, connecting.port)).into());
+            let address = SocketAddr::from((ip, connecting.port));
+            connecting.attempts.add(address.into());
         }
         connecting.host = host;
         Ok(())
@@ -186,10 +190,14 @@ impl Reactor {
         if connecting.over {
             return self.retire(id, Lost::Aborted, Farewell::Reset.into());
         }
-        if connecting.addresses.is_empty() && connecting.error.is_none() {
-            self.look_up(id);
-        } else if connecting.lookup.is_none() {
-            self.try_next_address(id);
+        if connecting.step != Step::Asked {
+            return;
+        }
+        if connecting.attempts.is_empty() {
+            self.look_up_host(id);
+        } else {
+            connecting.step = Step::Trying;
+            self.begin_attempt(id);
         }
     }
 
@@ -202,15 +210,12 @@ impl Reactor {
             .as_deref_mut()
     }
 
-    fn look_up(&mut self, id: ConnectionId) {
+    fn look_up_host(&mut self, id: ConnectionId) {
         let lookup = LookupId(self.next_lookup);
         let Some(connecting) = self.connecting(id) else {
             return;
         };
-        if connecting.lookup.is_some() {
-            return;
-        }
-        connecting.lookup = Some(lookup);
+        connecting.step = Step::LookingUp(lookup);
         let host = connecting.host.clone();
         self.next_lookup += 1;
         self.lookups.insert(lookup, id);
@@ -227,16 +232,13 @@ impl Reactor {
         let Some(connecting) = self.connecting(id) else {
             return;
         };
-        connecting.lookup = None;
+        connecting.step = Step::Trying;
         match result {
             Ok(addresses) if !addresses.is_empty() => {
+                let found = addresses.into_iter().map(|ip| SocketAddr::from((ip, 0)));
                 let port = connecting.port;
-                connecting.addresses.extend(
-                    addresses
-                        .iter()
-                        .map(|ip| Address::Tcp(SocketAddr::from((*ip, port)))),
-                );
-                self.try_next_address(id);
+                connecting.attempts.add_found(found.collect(), port);
+                self.begin_attempt(id);
             }
             Ok(_) => self.name_failed(id, NameError::Unknown),
             Err(error) => self.name_failed(id, error),
@@ -245,89 +247,10 @@ impl Reactor {
 
     fn name_failed(&mut self, id: ConnectionId, error: NameError) {
         if let Some(connecting) = self.connecting(id) {
-            connecting.error = Some(ConnectError::Name {
-                host: connecting.host.clone(),
-                error,
-            });
-            connecting.over = true;
+            let host = connecting.host.clone();
+            connecting.fail(ConnectError::Name { host, error });
         }
         self.retire(id, Lost::Aborted, Farewell::Reset.into());
-    }
-
-    fn try_next_address(&mut self, id: ConnectionId) {
-        loop {
-            let Some(connecting) = self.connecting(id) else {
-                return;
-            };
-            let Some(address) = connecting.addresses.pop_front() else {
-                connecting.over = true;
-                return self.retire(id, Lost::Aborted, Farewell::Reset.into());
-            };
-            let options = connecting.options.clone();
-            let bound = options.bind.is_some();
-            match self.network.connect(&address, &options, id.token()) {
-                Ok(socket) => {
-                    if let Some(connection) = self.connections.get_mut(id) {
-                        connection.set_socket(Some(socket));
-                        connection.peer = address.into();
-                    }
-                    return;
-                }
-                Err(error) => self.attempt_failed(id, explain(address, bound, &error)),
-            }
-        }
-    }
-
-    fn attempt_failed(&mut self, id: ConnectionId, error: ConnectError) {
-        log::debug!("{id}: {error}");
-        if let Some(connecting) = self.connecting(id) {
-            connecting.error = Some(error);
-        }
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        if let Some(socket) = connection.socket() {
-            connection.set_socket(None);
-            connection.peer = Peer::Unknown;
-            if canary!(DescriptorLeaked) {
-                return;
-            }
-            self.network.close(socket, Farewell::Close);
-        }
-    }
-
-    /// The kernel says that an attempt is over.
-    pub(super) fn finish_connect(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get(id) else {
-            return;
-        };
-        let (Some(socket), Some(address)) = (connection.socket(), connection.peer.address()) else {
-            return;
-        };
-        let error = match self.network.finish_connect(socket) {
-            Ok(false) => return,
-            // On loopback the kernel can choose, as our own port, the very one that nobody listens on.
-            Ok(true) if self.local(id).as_ref() == Some(&address) => {
-                ConnectError::SelfConnected { address }
-            }
-            Ok(true) => return self.connected(id),
-            Err(error) => explain(address, false, &error),
-        };
-        self.attempt_failed(id, error);
-        self.try_next_address(id);
-    }
-
-    fn connected(&mut self, id: ConnectionId) {
-        let within = self.limits(id).handshake;
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        connection.phase = Phase::Opening;
-        let has_layers = connection.has_layers();
-        wire::event(id, &self.connections, format_args!("-- connected"));
-        self.set_deadline(id, within.filter(|_| has_layers));
-        self.mark_dirty(id);
-        self.open_if_ready(id);
     }
 
     pub(super) fn tell_failed_connect(&mut self, id: ConnectionId, connecting: Connecting) {
@@ -336,10 +259,11 @@ impl Reactor {
         for call in connecting.calls {
             self.drop_guarded(call.call);
         }
-        if let Some(lookup) = connecting.lookup {
+        if let Step::LookingUp(lookup) = connecting.step {
             self.lookups.remove(&lookup);
             self.network.cancel_look_up(lookup);
         }
+        self.let_go_of(connecting.attempts);
         let error = connecting.error.unwrap_or(ConnectError::Cancelled);
         if connecting.failed.is_none() && connecting.keeper.is_none() {
             return self.warn_of(format_args!("{id}: {error}"));
@@ -355,39 +279,5 @@ impl Reactor {
             keeper.failed(self, &error);
         }
         self.refusing = false;
-    }
-}
-
-/// An error of an attempt, in the words of [`ConnectError`]. `bound`: it may be about the local address that was asked for.
-fn explain(address: Address, bound: bool, error: &io::Error) -> ConnectError {
-    match error.kind() {
-        ErrorKind::ConnectionRefused => ConnectError::Refused { address },
-        // There is no such file, so nobody who listens.
-        ErrorKind::NotFound if matches!(address, Address::Unix(_)) => {
-            ConnectError::Refused { address }
-        }
-        ErrorKind::TimedOut => ConnectError::TimedOut {
-            endpoint: address.to_string(),
-            after: None,
-        },
-        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
-            ConnectError::Unreachable {
-                address,
-                error: error.into(),
-            }
-        }
-        ErrorKind::AddrInUse | ErrorKind::AddrNotAvailable => ConnectError::Bind {
-            address,
-            error: error.into(),
-        },
-        // A port that only root may have; without one it is a rule of the system's, as a firewall's.
-        ErrorKind::PermissionDenied if bound => ConnectError::Bind {
-            address,
-            error: error.into(),
-        },
-        _ => ConnectError::Failed {
-            address,
-            error: error.into(),
-        },
     }
 }

@@ -122,6 +122,7 @@ impl Dump<'_> {
                 | Timed::Stall(_)
                 | Timed::Idle(..)
                 | Timed::Accept(_)
+                | Timed::Attempt(_)
                 | Timed::Stop => &mut own,
             } += 1;
         }

@@ -2,6 +2,7 @@
 //! does in a turn is in its submodules, and the outside world is behind [`Network`].
 
 mod accept;
+mod attempts;
 mod builders;
 mod calls;
 mod close;

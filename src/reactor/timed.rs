@@ -21,6 +21,8 @@ pub(super) enum Timed {
     ProtocolEvery(Duration, ConnectionId, u32, RepeatedCall),
     /// The deadline of a connection's phase.
     Phase(ConnectionId),
+    /// A name's next address is to be tried beside those that have not answered.
+    Attempt(ConnectionId),
     /// The deadline of a peer that takes nothing.
     Stall(ConnectionId),
     /// A connection may have been idle for long enough.
@@ -259,6 +261,7 @@ impl Reactor {
             }
             Timed::ProtocolCall(call) => self.make(super::Call::Protocol(call)),
             Timed::Phase(id) => self.phase_timed_out(id),
+            Timed::Attempt(id) => self.begin_attempt(id),
             Timed::Stall(id) => self.check_stall(id),
             Timed::Idle(id, which) => self.look_at_silence(id, which),
             Timed::Accept(id) => self.queue_listener(id),

@@ -67,6 +67,7 @@ mod replacing;
 mod replacing_in_groups;
 mod replying;
 mod requesting;
+mod several_addresses;
 mod shutting_down;
 mod small_services;
 mod staying;
