@@ -106,6 +106,7 @@ mod forward;
 mod frame_queue;
 mod group;
 mod hold;
+mod host_name;
 mod inspector;
 mod latest;
 mod limits;
@@ -141,12 +142,17 @@ pub use latest::FrameKey;
 pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, LoopingCall};
-pub use network::{Arrival, Credentials, DeferError, Network, OsNetwork, Signal, StampedBy, Time};
+pub use network::{
+    Arrival, Credentials, DeferError, LookupId, Network, OsNetwork, Resolver, Signal, StampedBy,
+    SystemResolver, Time,
+};
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
-pub use reactor::{Connect, Listen, Listener, Reactor, Report, Stepper, TriggerId, run, run_on};
+pub use reactor::{
+    Connect, Listen, Listener, LookUp, Reactor, Report, Stepper, TriggerId, run, run_on,
+};
 pub use remote::{ProtocolRemote, Remote, RemoteError};
 pub use table::ConnectionId;
 pub use timer::TimerId;

@@ -225,6 +225,8 @@ pub(crate) const ACCEPT_RETRY: (Duration, Duration) =
     (Duration::from_millis(10), Duration::from_secs(1));
 /// From the call of connect until the connection stands.
 pub(crate) const CONNECT: Duration = Duration::from_secs(30);
+/// How long a lookup may take that is no call's.
+pub(crate) const LOOK_UP: Duration = Duration::from_secs(30);
 /// Between two attempts at the addresses of a name: what RFC 8305 recommends, and its least and its most.
 pub(crate) const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub(crate) const LEAST_ATTEMPT_DELAY: Duration = Duration::from_millis(10);

@@ -25,13 +25,26 @@
 //!
 //! | description | where to | keys |
 //! |---|---|---|
-//! | `tcp:HOST:PORT` | a name or an address, and a port or the name of a service | `timeout=` (seconds), `bind=` (Twisted's `bindAddress=`) |
-//! | `tcp6:ADDRESS:PORT` | an IPv6 address | `timeout=`, `bind=` |
+//! | `tcp:HOST:PORT` | a name or an address, and a port or the name of a service | `timeout=` (seconds), `bind=` (Twisted's `bindAddress=`), `attempt_delay=` (seconds) |
+//! | `tcp6:ADDRESS:PORT` | an IPv6 address | `timeout=`, `bind=`, `attempt_delay=` |
 //! | `unix:PATH`, `unix:@NAME` | a Unix stream on this machine | `timeout=` |
 //! | `WRAPPER:…` | the rest, through a layer | the wrapper's own |
 //!
 //! Unix streams are streams as others are, but for this: a connection that is aborted, or whose deadline has passed, is to the
 //! peer one that has ended; a reset is known only by who has left input unread.
+//!
+//! # Names
+//! A host may be a name, which is looked up beside the loop, within the `timeout`. Names beyond ASCII need the feature `idna`; what
+//! can't be a name is told as [`NameError::NotAName`](crate::NameError::NotAName). An address is not looked up: of IPv4, or of IPv6,
+//! with a scope if it needs one (`tcp:[fe80::1%2]:80`, `tcp:[fe80::1%eth0]:80`; only the number of the interface `eth0` is asked
+//! for).
+//!
+//! The addresses of a name are tried as RFC 8305 has it: both families by turns, beginning with the resolver's first; the next one
+//! beside those under way when these have not answered for the `attempt_delay` (0.25 s; at least 0.01 and at most 2), and at once
+//! when one of them has failed. The first that answers is it, and the others are aborted. All of this is one
+//! [`connect`](crate::Reactor::connect), with one id and one `timeout`, and what ends it ends all of its attempts; if none
+//! succeeds, one [`ConnectError`](crate::ConnectError) lists them. Of a name's addresses the first 32 are tried. Both families are
+//! looked up in one question to the resolver, so what is found comes in one piece, when both are known.
 //!
 //! # Wrappers
 //! The set of schemes is open: a [`Wrapper`](crate::layer::Wrapper) is a name that stands before another endpoint, with keys of
@@ -166,13 +179,6 @@ macro_rules! read_from_descriptions {
 
 read_from_descriptions!(ServerEndpoint);
 read_from_descriptions!(ClientEndpoint);
-
-/// What stands in brackets, or the whole where there are none.
-fn without_brackets(text: &str) -> &str {
-    text.strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-        .unwrap_or(text)
-}
 
 /// A description is refused at this place, where this was expected.
 #[cfg(test)]

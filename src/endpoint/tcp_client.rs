@@ -1,17 +1,18 @@
 //! Hosts and ports to connect to, in descriptions. Owns what `tcp:` and `tcp6:` take; looks nothing up.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use super::client::ClientEndpoint;
 use super::grammar::{Arguments, Escaped, Piece};
 use super::port::{Port, is_digits};
-use super::without_brackets;
 use crate::error::EndpointError;
+use crate::host_name::{is_v6, without_brackets};
+use crate::limits::{LEAST_ATTEMPT_DELAY, MOST_ATTEMPT_DELAY};
 
 /// A port of a host to connect to: `tcp:example.com:80`, `tcp:127.0.0.1:8007:timeout=5`, `tcp:[::1]:8007`; then
-/// `timeout=SECONDS` and `bind=ADDRESS` (Twisted's `bindAddress`) if wanted.
+/// `timeout=SECONDS`, `bind=ADDRESS` (Twisted's `bindAddress`) and `attempt_delay=SECONDS` if wanted.
 ///
 /// A colon in a piece is written `\:`, or an IPv6 address is put in brackets. `tcp6` takes IPv6 addresses only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub struct TcpClientEndpoint {
     pub(crate) host: String,
     pub(crate) port: Port,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) attempt_delay: Option<Duration>,
     pub(crate) bind: Option<SocketAddr>,
 }
 
@@ -29,6 +31,7 @@ impl TcpClientEndpoint {
             host,
             port,
             timeout: None,
+            attempt_delay: None,
             bind: None,
         }
     }
@@ -40,6 +43,13 @@ impl TcpClientEndpoint {
         self
     }
 
+    /// How long an address of a name has to itself, see [`Connect::attempt_delay`](crate::Connect::attempt_delay); held to 10 ms
+    /// to 2 s.
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.attempt_delay = Some(delay.clamp(LEAST_ATTEMPT_DELAY, MOST_ATTEMPT_DELAY));
+        self
+    }
+
     /// The local address to connect from; port 0 lets the system choose one.
     pub fn bind(mut self, address: SocketAddr) -> Self {
         self.bind = Some(address);
@@ -47,7 +57,7 @@ impl TcpClientEndpoint {
     }
 }
 
-pub(super) const KEYS: &str = "timeout, bind";
+pub(super) const KEYS: &str = "timeout, bind, attempt_delay";
 
 pub(super) fn tcp(arguments: &mut Arguments<'_>) -> Result<ClientEndpoint, EndpointError> {
     tcp_to(arguments, "a host's name or address", host_of)
@@ -76,10 +86,12 @@ fn tcp_to(
     let timeout = read_timeout(arguments)?;
     let bind = arguments.keyed(&["bind", "bindAddress"])?;
     let bind = bind.map(|piece| read_bind(&piece, arguments));
+    let attempt_delay = read_attempt_delay(arguments)?;
     Ok(ClientEndpoint::Tcp(TcpClientEndpoint {
         host: host.to_owned(),
         port,
         timeout,
+        attempt_delay,
         bind: bind.transpose()?,
     }))
 }
@@ -94,10 +106,6 @@ fn host_of(text: &str) -> Option<&str> {
     (!host.is_empty() && !host.contains(is_odd)).then_some(host)
 }
 
-fn is_v6(host: &str) -> bool {
-    host.parse::<Ipv6Addr>().is_ok()
-}
-
 pub(super) fn read_timeout(
     arguments: &mut Arguments<'_>,
 ) -> Result<Option<Duration>, EndpointError> {
@@ -108,6 +116,17 @@ pub(super) fn read_timeout(
     match timeout {
         Some(timeout) => Ok(Some(timeout)),
         None => Err(arguments.expected(piece.at, "seconds above 0, such as 30 or 0.5")),
+    }
+}
+
+fn read_attempt_delay(arguments: &mut Arguments<'_>) -> Result<Option<Duration>, EndpointError> {
+    let Some(piece) = arguments.keyed(&["attempt_delay", "attemptDelay"])? else {
+        return Ok(None);
+    };
+    let allowed = LEAST_ATTEMPT_DELAY..=MOST_ATTEMPT_DELAY;
+    match seconds(&piece.text).filter(|delay| allowed.contains(delay)) {
+        Some(delay) => Ok(Some(delay)),
+        None => Err(arguments.expected(piece.at, "seconds from 0.01 to 2, such as 0.25")),
     }
 }
 
@@ -143,19 +162,23 @@ impl fmt::Display for TcpClientEndpoint {
             write!(f, "tcp:{}:{}", Escaped(&self.host), self.port)?;
         }
         write_timeout(f, self.timeout)?;
-        match &self.bind {
-            Some(bind) => write_bind(f, bind),
-            None => Ok(()),
+        if let Some(bind) = &self.bind {
+            write_bind(f, bind)?;
         }
+        write_seconds(f, "attempt_delay", self.attempt_delay)
     }
 }
 
 pub(super) fn write_timeout(f: &mut fmt::Formatter<'_>, timeout: Option<Duration>) -> fmt::Result {
-    let Some(timeout) = timeout else {
+    write_seconds(f, "timeout", timeout)
+}
+
+fn write_seconds(f: &mut fmt::Formatter<'_>, key: &str, time: Option<Duration>) -> fmt::Result {
+    let Some(time) = time else {
         return Ok(());
     };
-    write!(f, ":timeout={}", timeout.as_secs())?;
-    let decimals = format!("{:09}", timeout.subsec_nanos());
+    write!(f, ":{key}={}", time.as_secs())?;
+    let decimals = format!("{:09}", time.subsec_nanos());
     match decimals.trim_end_matches('0') {
         "" => Ok(()),
         decimals => write!(f, ".{decimals}"),
@@ -232,6 +255,19 @@ mod tests {
     }
 
     #[test]
+    fn an_address_may_have_a_scope_and_a_name_a_delay() {
+        for scope in ["2", "eth0"] {
+            let endpoint = read(&format!("tcp:[fe80::1%{scope}]:80"));
+            assert_eq!(endpoint.host, format!("fe80::1%{scope}"));
+            assert_eq!(endpoint.to_string(), format!("tcp:[fe80::1%{scope}]:80"));
+        }
+        let endpoint = read("tcp:h:1:attemptDelay=0.01");
+        assert_eq!(endpoint.attempt_delay, Some(LEAST_ATTEMPT_DELAY));
+        let held = endpoint.attempt_delay(Duration::from_secs(3));
+        assert_eq!(held.to_string(), "tcp:h:1:attempt_delay=2");
+    }
+
+    #[test]
     fn a_local_address_may_have_a_port() {
         for (text, address) in [
             ("bind=127.0.0.1", "127.0.0.1:0"),
@@ -251,6 +287,7 @@ mod tests {
     fn refusals_say_where_and_what_was_expected() {
         let host = "a host's name or address";
         let seconds = "seconds above 0, such as 30 or 0.5";
+        let delay = "seconds from 0.01 to 2, such as 0.25";
         let local = "a local address, with \\: and a port if one is wanted";
         for (description, at, expected) in [
             ("ssl:h:1", 0, "a scheme (tcp, tcp6, unix) and a colon"),
@@ -258,6 +295,7 @@ mod tests {
             ("tcp::80", 4, host),
             ("tcp:a b:80", 4, host),
             ("tcp:[h]:80", 4, host),
+            ("tcp:[fe80::1%]:80", 4, host),
             ("tcp6:example.com:80", 5, "an IPv6 address"),
             ("tcp6:127.0.0.1:80", 5, "an IPv6 address"),
             ("tcp:h", 5, Port::EXPECTED),
@@ -276,6 +314,8 @@ mod tests {
             ("tcp:h:1:timeout=1e9", 16, seconds),
             ("tcp:h:1:timeout=0.0000000001", 16, seconds),
             ("tcp:h:1:timeout=99999999999999999999", 16, seconds),
+            ("tcp:h:1:attempt_delay=0.009", 22, delay),
+            ("tcp:h:1:attemptDelay=2.1", 21, delay),
             ("tcp:h:1:bind=h", 13, local),
             ("tcp:h:1:bind=127.0.0.1\\:65536", 13, local),
             (
@@ -284,7 +324,11 @@ mod tests {
                 "key=value (a colon in a value is written \\:, an IPv6 address in brackets)",
             ),
             ("tcp:h:1:bind=[::1]:bindAddress=[::1]", 19, "bind only once"),
-            ("tcp:h:1:interface=*", 8, "one of the keys timeout, bind"),
+            (
+                "tcp:h:1:interface=*",
+                8,
+                "one of the keys timeout, bind, attempt_delay",
+            ),
         ] {
             is_refused::<ClientEndpoint>(description, at, expected);
         }
@@ -306,6 +350,7 @@ mod tests {
             ],
             port: u16,
             timeout in prop::option::of((any::<u64>(), 1..1_000_000_000_u32).prop_map(|(secs, nanos)| Duration::new(secs, nanos))),
+            attempt_delay in prop::option::of((10_000_000..=2_000_000_000_u64).prop_map(Duration::from_nanos)),
             bind: Option<SocketAddr>,
         ) {
             let bind = bind.map(|bind| match bind {
@@ -316,7 +361,7 @@ mod tests {
                 }
                 bind => bind,
             });
-            let endpoint = ClientEndpoint::Tcp(TcpClientEndpoint { host, port: port.into(), timeout, bind });
+            let endpoint = ClientEndpoint::Tcp(TcpClientEndpoint { host, port: port.into(), timeout, attempt_delay, bind });
             prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
         }
     }

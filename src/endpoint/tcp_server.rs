@@ -6,8 +6,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::grammar::{Arguments, Piece};
 use super::port::Port;
 use super::server::ServerEndpoint;
-use super::without_brackets;
 use crate::error::EndpointError;
+use crate::host_name::without_brackets;
 
 pub(super) use super::port::is_digits;
 

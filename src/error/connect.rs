@@ -156,10 +156,16 @@ pub enum NameError {
     NoData,
     /// The resolver can't tell now; later it may.
     Temporary,
+    /// The service that was asked for with it is not known.
+    Service,
     /// The resolver failed: what it said.
     Failed(String),
+    /// It can't be a name, or not be put into the letters of names: why not.
+    NotAName(String),
     /// Too many lookups wait already.
     Busy,
+    /// Nothing was found in the time that was given.
+    TimedOut,
 }
 
 impl fmt::Display for NameError {
@@ -168,8 +174,11 @@ impl fmt::Display for NameError {
             Self::Unknown => f.write_str("name not known"),
             Self::NoData => f.write_str("no address for this name"),
             Self::Temporary => f.write_str("the resolver can't tell now"),
+            Self::Service => f.write_str("service not known"),
             Self::Failed(what) => f.write_str(what),
+            Self::NotAName(why) => write!(f, "not a name: {why}"),
             Self::Busy => f.write_str("too many lookups under way"),
+            Self::TimedOut => f.write_str("the lookup took too long"),
         }
     }
 }

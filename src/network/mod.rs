@@ -16,6 +16,7 @@ mod alarm;
 #[path = "no_alarm.rs"]
 mod alarm;
 mod arrival;
+mod asking;
 mod clock;
 mod credentials;
 mod names;
@@ -61,10 +62,12 @@ use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 
 pub use arrival::{Arrival, StampedBy};
+pub use asking::{Found, Question};
 pub use credentials::Credentials;
 pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
 pub use pieces::{NotWhole, Piece};
+pub use resolver::{Resolver, SystemResolver};
 pub use signal::Signal;
 pub use time::Time;
 pub use work::{DeferError, Posted, Work, WorkId, WorkOutcome, run_work};
@@ -245,15 +248,19 @@ pub trait Network {
         None
     }
 
-    /// Begins to look a host name up, off the loop; the outcome comes in [`Batch::names`]. Names that are addresses never
-    /// come here.
+    /// Begins to look a name up, off the loop; the outcome comes in [`Batch::names`]. Names that are addresses never come here.
     ///
     /// # Errors
     /// [`NameError::Busy`] when too many lookups wait already.
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError>;
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError>;
 
     /// Forgets a lookup: its outcome is not told any more.
     fn cancel_look_up(&mut self, lookup: LookupId);
+
+    /// Whom it asks from now on. A network that knows by itself what is found, as a tape does, ignores it.
+    fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        let _ = resolver;
+    }
 
     /// Has `work` run on a thread, off the loop; what comes of it is told in [`Batch::works`].
     ///
@@ -270,8 +277,14 @@ pub trait Network {
         let _ = post;
     }
 
-    /// The TCP port of a service name, by the system's table of services. `None`: no such service.
-    fn service_port(&mut self, service: &str) -> Option<u16>;
+    /// The port of a service, by the system's table of services; of any protocol if none is named. `None`: no such service.
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16>;
+
+    /// The name of the service at a port, likewise.
+    fn service_name(&mut self, port: u16, protocol: Option<&str>) -> Option<String> {
+        let _ = (port, protocol);
+        None
+    }
 
     /// From now on tells of SIGINT, SIGTERM and SIGUSR1 in [`Batch::signals`] instead of dying of them.
     ///
@@ -323,8 +336,8 @@ pub struct Batch {
     pub ready: Vec<Readiness>,
     /// Signals caught.
     pub signals: Vec<Signal>,
-    /// Lookups done: the addresses in the resolver's order, port 0.
-    pub names: Vec<(LookupId, Result<Vec<std::net::IpAddr>, NameError>)>,
+    /// Lookups done.
+    pub names: Vec<(LookupId, Result<Found, NameError>)>,
     /// Work done on threads, in the order in which it was done.
     pub works: Vec<(WorkId, WorkOutcome)>,
     /// How often the network looked in vain instead of sleeping, see [`Network::set_spin`].

@@ -18,7 +18,7 @@ use socket2::SockRef;
 use super::adopting;
 use super::alarm::Alarm;
 use super::clock::{self, Clock};
-use super::names::{self, Names};
+use super::names::Names;
 use super::pieces::{self, NotWhole, Piece};
 use super::random::SplitMix;
 use super::services;
@@ -29,7 +29,7 @@ use super::unix::{self, SocketFile};
 use super::workers::Workers;
 use super::{
     Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Received, SocketId, Time, Token, Wake, Work, WorkId,
+    Network, Question, Received, Resolver, SocketId, Time, Token, Wake, Work, WorkId,
 };
 use crate::address::Address;
 use crate::endpoint::Inherited;
@@ -97,7 +97,7 @@ impl OsNetwork {
             stamps: Stamps::new(),
             poll,
             events: Events::with_capacity(EVENTS),
-            names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>, names::resolve),
+            names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>),
             workers: Workers::new(Arc::clone(&waker) as Arc<dyn Wake>),
             waker,
             signals: None,
@@ -332,20 +332,28 @@ impl Network for OsNetwork {
         }
     }
 
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
-        self.names.look_up(lookup, host)
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError> {
+        self.names.look_up(lookup, question)
     }
 
     fn cancel_look_up(&mut self, lookup: LookupId) {
         self.names.cancel(lookup);
     }
 
+    fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        self.names.set_resolver(resolver);
+    }
+
     fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
         self.workers.put(id, work)
     }
 
-    fn service_port(&mut self, service: &str) -> Option<u16> {
-        services::port_of(service, Some("tcp"))
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16> {
+        services::port_of(service, protocol)
+    }
+
+    fn service_name(&mut self, port: u16, protocol: Option<&str>) -> Option<String> {
+        services::name_of(port, protocol)
     }
 
     fn watch_signals(&mut self) -> io::Result<()> {

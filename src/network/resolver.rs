@@ -1,12 +1,100 @@
-//! The system's resolver, asked at once: names to addresses, and back. Owns what its numbers mean as a [`NameError`]; blocks
-//! for as long as the resolver does, and caches nothing.
+//! Resolvers: names to addresses, and back. Owns the trait, and the system's one with what its numbers mean as a [`NameError`];
+//! that one blocks for as long as it takes, and caches nothing.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{self, AssertUnwindSafe};
 
 use dns_lookup::{AddrInfo, AddrInfoHints, LookupError, LookupErrorKind, SockType};
 
+use super::asking::{Found, Question};
+use super::work::let_go;
 use crate::error::NameError;
+
+/// Turns names into addresses, and back. It may block: it is asked on threads of its own, up to four at once, and what it
+/// panics about is a failed lookup.
+///
+/// ```
+/// use std::net::{IpAddr, SocketAddr};
+/// use ropewalk::{NameError, Resolver, SystemResolver};
+///
+/// /// Knows one name more than the system.
+/// struct WithHome(SystemResolver);
+///
+/// impl Resolver for WithHome {
+///     fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, NameError> {
+///         match host {
+///             "home.example" => Ok(vec![([127, 0, 0, 1], 0).into()]),
+///             other => self.0.addresses(other),
+///         }
+///     }
+///
+///     fn name(&self, address: IpAddr) -> Result<String, NameError> {
+///         self.0.name(address)
+///     }
+/// }
+///
+/// # fn main() -> ropewalk::Result<()> {
+/// let mut reactor = ropewalk::Reactor::new()?;
+/// reactor.set_resolver(WithHome(SystemResolver));
+/// reactor.look_up("home.example").then(|reactor, found| {
+///     assert_eq!(found, Ok(vec![([127, 0, 0, 1], 0).into()]));
+///     reactor.stop();
+/// });
+/// reactor.run()?;
+/// # Ok(())
+/// # }
+/// ```
+pub trait Resolver: Send + Sync {
+    /// The addresses of a host, the best first; their ports mean nothing. The name is in ASCII: what people write otherwise was
+    /// encoded. Names that are addresses never come here.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, NameError>;
+
+    /// The name of an address. The default knows none.
+    ///
+    /// # Errors
+    /// Why there is none.
+    fn name(&self, address: IpAddr) -> Result<String, NameError> {
+        let _ = address;
+        Err(NameError::Unknown)
+    }
+}
+
+/// The system's resolver: its files, then DNS, as it is set up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemResolver;
+
+impl Resolver for SystemResolver {
+    fn addresses(&self, host: &str) -> Result<Vec<SocketAddr>, NameError> {
+        addresses(host, None, Family::Any)
+    }
+
+    fn name(&self, address: IpAddr) -> Result<String, NameError> {
+        name(address)
+    }
+}
+
+/// Asks a resolver. A panic is an outcome too: whoever waits must hear of it.
+pub(crate) fn ask(resolver: &dyn Resolver, question: &Question) -> Result<Found, NameError> {
+    let asked = AssertUnwindSafe(|| match question {
+        Question::Addresses(host) => resolver.addresses(host).map(Found::Addresses),
+        Question::Name(address) => resolver.name(*address).map(Found::Name),
+    });
+    panic::catch_unwind(asked).unwrap_or_else(|cause| {
+        let_go(cause);
+        Err(NameError::Failed("the resolver panicked".to_owned()))
+    })
+}
+
+impl fmt::Debug for dyn Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
+    }
+}
 
 /// Which addresses are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +145,7 @@ fn name_error(error: LookupError) -> NameError {
         LookupErrorKind::NoName => NameError::Unknown,
         LookupErrorKind::NoData => NameError::NoData,
         LookupErrorKind::Again => NameError::Temporary,
+        LookupErrorKind::Service => NameError::Service,
         _ => NameError::Failed(words_of(&io::Error::from(error).to_string())),
     }
 }
@@ -88,6 +177,7 @@ mod tests {
         assert_eq!(of(-2), NameError::Unknown);
         assert_eq!(of(-3), NameError::Temporary);
         assert_eq!(of(-5), NameError::NoData);
+        assert_eq!(of(-8), NameError::Service);
         let NameError::Failed(text) = of(-4) else {
             panic!("a failure is not another kind");
         };

@@ -23,7 +23,8 @@ pub(super) struct Attempts {
     /// In the order in which they were begun: of two that succeed at once the earlier one counts.
     under_way: Vec<Attempt>,
     failures: Vec<ConnectError>,
-    delay: Duration,
+    /// As it was asked for.
+    delay: Option<Duration>,
     /// Begins the next one.
     next: Option<TimerId>,
 }
@@ -36,16 +37,25 @@ struct Attempt {
 }
 
 impl Attempts {
-    /// The delay is held to what the RFC allows.
     pub(super) fn new(delay: Option<Duration>) -> Self {
-        let delay = delay.unwrap_or(ATTEMPT_DELAY);
         Self {
             to_come: VecDeque::new(),
             under_way: Vec::new(),
             failures: Vec::new(),
-            delay: delay.clamp(LEAST_ATTEMPT_DELAY, MOST_ATTEMPT_DELAY),
+            delay,
             next: None,
         }
+    }
+
+    /// A delay for who has asked for none.
+    pub(super) fn suggest_delay(&mut self, delay: Option<Duration>) {
+        self.delay = self.delay.or(delay);
+    }
+
+    /// Held to what the RFC allows.
+    fn delay(&self) -> Duration {
+        let delay = self.delay.unwrap_or(ATTEMPT_DELAY);
+        delay.clamp(LEAST_ATTEMPT_DELAY, MOST_ATTEMPT_DELAY)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -157,7 +167,7 @@ impl Reactor {
             address,
             begun,
         });
-        let next = (!attempts.to_come.is_empty()).then_some(attempts.delay);
+        let next = (!attempts.to_come.is_empty()).then(|| attempts.delay());
         self.set_next_attempt(id, next);
     }
 

@@ -1,7 +1,6 @@
 //! Making connections: name, service, deadline. Owns what a call needs until the connection is made; how its addresses are tried
 //! is told in `attempts`, and the socket's life afterwards is the same as an accepted one's.
 
-use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -9,8 +8,9 @@ use crate::address::Address;
 use crate::connection::{Connection, Peer, Phase};
 use crate::endpoint::{ClientEndpoint, Port, TcpClientEndpoint};
 use crate::error::{ConnectError, Deadline, Lost, NameError};
+use crate::host_name;
 use crate::layer::Layer;
-use crate::network::{ConnectOptions, Farewell, LookupId, Time};
+use crate::network::{ConnectOptions, Farewell, Found, LookupId, Time};
 use crate::protocol::Protocol;
 use crate::table::ConnectionId;
 
@@ -162,20 +162,25 @@ impl Reactor {
         endpoint: TcpClientEndpoint,
     ) -> Result<(), ConnectError> {
         let TcpClientEndpoint {
-            host, port, bind, ..
+            host,
+            port,
+            bind,
+            attempt_delay,
+            ..
         } = endpoint;
+        connecting.attempts.suggest_delay(attempt_delay);
         if let Some(bind) = bind {
             connecting.options.bind.get_or_insert(Address::Tcp(bind));
         }
         connecting.port = match port {
             Port::Number(port) => port,
-            Port::Service(service) => match self.network.service_port(&service) {
+            Port::Service(service) => match self.network.service_port(&service, Some("tcp")) {
                 Some(port) => port,
                 None => return Err(ConnectError::Service { service }),
             },
         };
-        if let Ok(ip) = host.parse::<IpAddr>() {
-            let address = SocketAddr::from((ip, connecting.port));
+        if let Some(mut address) = host_name::literal(&host) {
+            address.set_port(connecting.port);
             connecting.attempts.add(address.into());
         }
         connecting.host = host;
@@ -211,36 +216,31 @@ impl Reactor {
     }
 
     fn look_up_host(&mut self, id: ConnectionId) {
-        let lookup = LookupId(self.next_lookup);
-        let Some(connecting) = self.connecting(id) else {
+        let Some(host) = self.connecting(id).map(|it| it.host.clone()) else {
             return;
         };
-        connecting.step = Step::LookingUp(lookup);
-        let host = connecting.host.clone();
-        self.next_lookup += 1;
-        self.lookups.insert(lookup, id);
-        if let Err(error) = self.network.look_up(lookup, &host) {
-            self.looked_up(lookup, Err(error));
+        match self.look_up_for(id, &host) {
+            Ok(lookup) => {
+                if let Some(connecting) = self.connecting(id) {
+                    connecting.step = Step::LookingUp(lookup);
+                }
+            }
+            Err(error) => self.name_failed(id, error),
         }
     }
 
-    /// A name was looked up, or could not be.
-    pub(super) fn looked_up(&mut self, lookup: LookupId, result: Result<Vec<IpAddr>, NameError>) {
-        let Some(id) = self.lookups.remove(&lookup) else {
-            return;
-        };
+    /// The host was looked up, or could not be.
+    pub(super) fn host_found(&mut self, id: ConnectionId, outcome: Result<Found, NameError>) {
         let Some(connecting) = self.connecting(id) else {
             return;
         };
         connecting.step = Step::Trying;
-        match result {
-            Ok(addresses) if !addresses.is_empty() => {
-                let found = addresses.into_iter().map(|ip| SocketAddr::from((ip, 0)));
-                let port = connecting.port;
-                connecting.attempts.add_found(found.collect(), port);
+        match outcome {
+            Ok(Found::Addresses(found)) if !found.is_empty() => {
+                connecting.attempts.add_found(found, connecting.port);
                 self.begin_attempt(id);
             }
-            Ok(_) => self.name_failed(id, NameError::Unknown),
+            Ok(_) => self.name_failed(id, NameError::NoData),
             Err(error) => self.name_failed(id, error),
         }
     }
@@ -260,8 +260,7 @@ impl Reactor {
             self.drop_guarded(call.call);
         }
         if let Step::LookingUp(lookup) = connecting.step {
-            self.lookups.remove(&lookup);
-            self.network.cancel_look_up(lookup);
+            self.forget_look_up(lookup);
         }
         self.let_go_of(connecting.attempts);
         let error = connecting.error.unwrap_or(ConnectError::Cancelled);

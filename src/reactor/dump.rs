@@ -123,6 +123,7 @@ impl Dump<'_> {
                 | Timed::Idle(..)
                 | Timed::Accept(_)
                 | Timed::Attempt(_)
+                | Timed::LookUp(_)
                 | Timed::Stop => &mut own,
             } += 1;
         }

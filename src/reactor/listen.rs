@@ -126,7 +126,7 @@ impl Reactor {
             Port::Number(port) => *port,
             Port::Service(service) => self
                 .network
-                .service_port(service)
+                .service_port(service, Some("tcp"))
                 .ok_or_else(|| unknown_service(endpoint))?,
         };
         Ok(Address::Tcp((endpoint.interface, port).into()))

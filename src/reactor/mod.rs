@@ -20,6 +20,7 @@ mod latency;
 mod latest;
 mod layers;
 mod listen;
+mod names;
 mod outputs;
 mod pipe;
 mod read;
@@ -57,7 +58,7 @@ use crate::inspector::Inspector;
 use crate::layer::{Scratch, Up};
 use crate::limits::{self, Limits};
 use crate::log_limit::LogLimit;
-use crate::network::{Credentials, LookupId, Network, OsNetwork, Time};
+use crate::network::{Credentials, Network, OsNetwork, Time};
 use crate::protocol::Protocol;
 use crate::remote::{Mailbox, Remote};
 use crate::table::{ConnectionId, Owner, Table};
@@ -75,6 +76,8 @@ use idle::Watches;
 pub(crate) use inspected::Hearing;
 pub(crate) use kept::Keeper;
 pub use listen::Listener;
+pub use names::LookUp;
+use names::Lookups;
 use outputs::Outputs;
 use replying::Replies;
 pub(crate) use requests::Outstanding;
@@ -125,8 +128,7 @@ pub struct Reactor {
     due: Vec<TimerId>,
     calls: VecDeque<Call>,
     watches: Watches,
-    lookups: std::collections::BTreeMap<LookupId, ConnectionId>,
-    next_lookup: u64,
+    lookups: Lookups,
     works: Works,
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
@@ -227,8 +229,7 @@ impl Reactor {
             due: Vec::new(),
             calls: VecDeque::new(),
             watches: Watches::default(),
-            lookups: std::collections::BTreeMap::new(),
-            next_lookup: 0,
+            lookups: Lookups::default(),
             works: Works::default(),
             dirty: Vec::new(),
             replies: Replies::default(),

@@ -258,6 +258,7 @@ impl Reactor {
             self.drop_guarded(call);
         }
         self.forget_works();
+        self.forget_look_ups();
         self.forget_hooks();
         let timers = std::mem::replace(&mut self.timers, crate::timer::Timers::new());
         // One by one: a second panic while the first unwinds would end the process.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::inspector::RarePath;
 use crate::limits::{Idle, TIMER_BUDGET};
-use crate::network::Time;
+use crate::network::{LookupId, Time};
 use crate::protocol::{Protocol, downcast};
 use crate::table::{ConnectionId, ListenerId};
 use crate::timer::{Cancelled, TimerId};
@@ -23,6 +23,8 @@ pub(super) enum Timed {
     Phase(ConnectionId),
     /// A name's next address is to be tried beside those that have not answered.
     Attempt(ConnectionId),
+    /// The deadline of a lookup.
+    LookUp(LookupId),
     /// The deadline of a peer that takes nothing.
     Stall(ConnectionId),
     /// A connection may have been idle for long enough.
@@ -262,6 +264,7 @@ impl Reactor {
             Timed::ProtocolCall(call) => self.make(super::Call::Protocol(call)),
             Timed::Phase(id) => self.phase_timed_out(id),
             Timed::Attempt(id) => self.begin_attempt(id),
+            Timed::LookUp(lookup) => self.look_up_timed_out(lookup),
             Timed::Stall(id) => self.check_stall(id),
             Timed::Idle(id, which) => self.look_at_silence(id, which),
             Timed::Accept(id) => self.queue_listener(id),

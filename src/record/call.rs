@@ -3,7 +3,6 @@
 
 use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,8 +11,8 @@ use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::network::{
-    Arrival, Credentials, DeferError, Farewell, ListenOptions, LookupId, Posted, Readiness, Signal,
-    SocketId, Time, Token, WorkId,
+    Arrival, Credentials, DeferError, Farewell, Found, ListenOptions, LookupId, Posted, Question,
+    Readiness, Signal, SocketId, Time, Token, WorkId,
 };
 
 /// One call and its answer.
@@ -63,9 +62,11 @@ pub(super) enum Call {
     LocalAddress(SocketId),
     PeerCredentials(SocketId),
     Close(SocketId, Farewell),
-    LookUp(LookupId, String),
+    LookUp(LookupId, Question),
     CancelLookUp(LookupId),
-    ServicePort(String),
+    /// Of which protocol, if that is said.
+    ServicePort(String, Option<String>),
+    ServiceName(u16, Option<String>),
     WatchSignals,
     DescriptorLimit,
     SetTimeStamps(SocketId, bool),
@@ -105,6 +106,8 @@ pub(super) enum Answer {
     AdoptRefused(AdoptError),
     /// A number, or none.
     Maybe(Option<u64>),
+    /// A name, or none.
+    MaybeName(Option<String>),
     NameRefused(NameError),
     WorkRefused(DeferError),
 }
@@ -139,7 +142,7 @@ impl From<Failure> for io::Error {
 pub(super) struct Told {
     pub(super) ready: Vec<Readiness>,
     pub(super) signals: Vec<Signal>,
-    pub(super) names: Vec<(LookupId, Result<Vec<IpAddr>, NameError>)>,
+    pub(super) names: Vec<(LookupId, Result<Found, NameError>)>,
     /// Work that was done, and whether it panicked: its result is to be had by doing it again.
     pub(super) works: Vec<(WorkId, bool)>,
     pub(super) spins: u64,
@@ -223,9 +226,10 @@ impl fmt::Display for Call {
             Self::PeerCredentials(_) => f.write_str("ask who the peer is"),
             Self::Close(_, Farewell::Close) => f.write_str("close"),
             Self::Close(_, Farewell::Reset) => f.write_str("close with RST"),
-            Self::LookUp(_, name) => write!(f, "look {name} up"),
+            Self::LookUp(_, question) => write!(f, "look {question} up"),
             Self::CancelLookUp(_) => f.write_str("cancel a look-up"),
-            Self::ServicePort(service) => write!(f, "ask for the port of {service}"),
+            Self::ServicePort(service, _) => write!(f, "ask for the port of {service}"),
+            Self::ServiceName(port, _) => write!(f, "ask for the service at {port}"),
             Self::WatchSignals => f.write_str("watch signals"),
             Self::DescriptorLimit => f.write_str("ask for the limit of descriptors"),
             Self::SetTimeStamps(..) => f.write_str("set time stamps"),

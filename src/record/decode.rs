@@ -8,7 +8,6 @@ use bytes::Bytes;
 use super::call::{Answer, Call, Event, Failure, Told};
 use super::history::{History, MOST_FOUND};
 use super::tags::{self, answer, call};
-use crate::error::NameError;
 use crate::network::{
     Arrival, DeferError, Farewell, LookupId, Posted, SocketId, StampedBy, Time, Token, WorkId,
 };
@@ -82,9 +81,12 @@ impl Input<'_, '_> {
             call::LOCAL_ADDRESS => Call::LocalAddress(self.socket()?),
             call::PEER_CREDENTIALS => Call::PeerCredentials(self.socket()?),
             call::CLOSE => Call::Close(self.socket()?, self.farewell()?),
-            call::LOOK_UP => Call::LookUp(LookupId(self.number()?), self.text()?),
+            call::LOOK_UP => Call::LookUp(LookupId(self.number()?), self.question()?),
             call::CANCEL_LOOK_UP => Call::CancelLookUp(LookupId(self.number()?)),
-            call::SERVICE_PORT => Call::ServicePort(self.text()?),
+            call::SERVICE_PORT => Call::ServicePort(self.text()?, self.maybe(Self::text)?),
+            call::SERVICE_NAME => {
+                Call::ServiceName(u16::try_from(self.number()?).ok()?, self.maybe(Self::text)?)
+            }
             call::WATCH_SIGNALS => Call::WatchSignals,
             call::DESCRIPTOR_LIMIT => Call::DescriptorLimit,
             call::SET_TIME_STAMPS => Call::SetTimeStamps(self.socket()?, self.flag()?),
@@ -135,6 +137,7 @@ impl Input<'_, '_> {
             answer::CREDENTIALS => Answer::Credentials(self.maybe(Self::credentials)?),
             answer::ADOPT_REFUSED => Answer::AdoptRefused(self.adopt_error()?),
             answer::MAYBE => Answer::Maybe(self.maybe(Self::number)?),
+            answer::MAYBE_NAME => Answer::MaybeName(self.maybe(Self::text)?),
             answer::NAME_REFUSED => Answer::NameRefused(self.name_error()?),
             answer::WORK_REFUSED => Answer::WorkRefused(match self.flag()? {
                 true => DeferError::Busy,
@@ -171,11 +174,7 @@ impl Input<'_, '_> {
         for _ in 0..self.number()? {
             let lookup = LookupId(self.number()?);
             let outcome = if self.flag()? {
-                let mut addresses = Vec::new();
-                for _ in 0..self.number()? {
-                    addresses.push(self.ip()?);
-                }
-                Ok(addresses)
+                Ok(self.found()?)
             } else {
                 Err(self.name_error()?)
             };
@@ -297,17 +296,6 @@ impl Input<'_, '_> {
         })
     }
 
-    fn name_error(&mut self) -> Option<NameError> {
-        match self.byte()? {
-            0 => Some(NameError::Unknown),
-            1 => Some(NameError::Busy),
-            2 => Some(NameError::Failed(self.text()?)),
-            3 => Some(NameError::NoData),
-            4 => Some(NameError::Temporary),
-            _ => None,
-        }
-    }
-
     fn arrival(&mut self) -> Option<Arrival> {
         let stamped_by = match self.flag()? {
             true => StampedBy::Kernel,
@@ -334,36 +322,6 @@ impl Input<'_, '_> {
             SystemTime::UNIX_EPOCH.checked_sub(span)
         } else {
             SystemTime::UNIX_EPOCH.checked_add(span)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::record::encode::Encoder;
-
-    #[test]
-    fn errors_of_names_come_back_as_they_were_written() {
-        for error in [
-            NameError::Unknown,
-            NameError::NoData,
-            NameError::Temporary,
-            NameError::Busy,
-            NameError::Failed("the server failed".to_owned()),
-        ] {
-            let answer = Answer::NameRefused(error.clone());
-            let mut encoder = Encoder::default();
-            encoder.event(&Event {
-                call: Call::Now,
-                answer,
-            });
-            let event = Decoder::default().event(&mut encoder.out.as_slice());
-            let told = event.map(|event| event.answer);
-            assert!(
-                matches!(&told, Some(Answer::NameRefused(back)) if *back == error),
-                "{error}"
-            );
         }
     }
 }

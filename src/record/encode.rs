@@ -10,7 +10,6 @@ use super::call::{Answer, Call, Event, Failure, Told};
 use super::history::{Finder, LONGEST, MOST_FOUND};
 use super::tags::{self, answer};
 use crate::address::Address;
-use crate::error::NameError;
 use crate::network::{
     Arrival, DeferError, Farewell, Posted, Readiness, SocketId, StampedBy, Time, Token,
 };
@@ -78,12 +77,19 @@ impl Encoder {
                 self.socket(*socket);
                 self.flag(*farewell == Farewell::Reset);
             }
-            Call::LookUp(lookup, name) => {
+            Call::LookUp(lookup, question) => {
                 self.number(lookup.0);
-                self.text(name);
+                self.question(question);
             }
             Call::CancelLookUp(lookup) => self.number(lookup.0),
-            Call::ServicePort(service) => self.text(service),
+            Call::ServicePort(service, protocol) => {
+                self.text(service);
+                self.maybe(protocol.as_ref(), |this, protocol| this.text(protocol));
+            }
+            Call::ServiceName(port, protocol) => {
+                self.number(u64::from(*port));
+                self.maybe(protocol.as_ref(), |this, protocol| this.text(protocol));
+            }
             Call::SetTimeStamps(socket, on) => {
                 self.socket(*socket);
                 self.flag(*on);
@@ -191,6 +197,10 @@ impl Encoder {
                 self.out.push(answer::MAYBE);
                 self.maybe(number.as_ref(), |this, number| this.number(*number));
             }
+            Answer::MaybeName(name) => {
+                self.out.push(answer::MAYBE_NAME);
+                self.maybe(name.as_ref(), |this, name| this.text(name));
+            }
             Answer::NameRefused(error) => {
                 self.out.push(answer::NAME_REFUSED);
                 self.name_error(error);
@@ -267,12 +277,9 @@ impl Encoder {
         for (lookup, outcome) in &told.names {
             self.number(lookup.0);
             match outcome {
-                Ok(addresses) => {
+                Ok(found) => {
                     self.out.push(1);
-                    self.number(addresses.len() as u64);
-                    for ip in addresses {
-                        self.ip(*ip);
-                    }
+                    self.found(found);
                 }
                 Err(error) => {
                     self.out.push(0);
@@ -341,19 +348,6 @@ impl Encoder {
         self.out.push(u8::from(value.is_some()));
         if let Some(value) = value {
             put(self, value);
-        }
-    }
-
-    fn name_error(&mut self, error: &NameError) {
-        match error {
-            NameError::Unknown => self.out.push(0),
-            NameError::Busy => self.out.push(1),
-            NameError::Failed(what) => {
-                self.out.push(2);
-                self.text(what);
-            }
-            NameError::NoData => self.out.push(3),
-            NameError::Temporary => self.out.push(4),
         }
     }
 

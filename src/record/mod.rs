@@ -66,6 +66,7 @@ mod decode;
 mod encode;
 mod file;
 mod history;
+mod names;
 mod player;
 mod recorder;
 mod replay;

@@ -18,7 +18,8 @@ use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::network::{
     Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Posted, Received, SocketId, Time, Token, Wake, Work, WorkId, WorkOutcome,
+    Network, Posted, Question, Received, Resolver, SocketId, Time, Token, Wake, Work, WorkId,
+    WorkOutcome,
 };
 
 /// A network that passes all calls on to another one, and writes them on a tape with their answers.
@@ -322,19 +323,23 @@ impl<N: Network> Network for Recorder<N> {
         self.network.socket_options(socket)
     }
 
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
-        let outcome = self.network.look_up(lookup, host);
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError> {
+        let outcome = self.network.look_up(lookup, question);
         let answer = match &outcome {
             Ok(()) => Answer::Nothing,
             Err(error) => Answer::NameRefused(error.clone()),
         };
-        self.put(Call::LookUp(lookup, host.to_owned()), answer);
+        self.put(Call::LookUp(lookup, question.clone()), answer);
         outcome
     }
 
     fn cancel_look_up(&mut self, lookup: LookupId) {
         self.put(Call::CancelLookUp(lookup), Answer::Nothing);
         self.network.cancel_look_up(lookup);
+    }
+
+    fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        self.network.set_resolver(resolver);
     }
 
     fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
@@ -352,11 +357,18 @@ impl<N: Network> Network for Recorder<N> {
         self.network.posted(post);
     }
 
-    fn service_port(&mut self, service: &str) -> Option<u16> {
-        let port = self.network.service_port(service);
-        let call = Call::ServicePort(service.to_owned());
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16> {
+        let port = self.network.service_port(service, protocol);
+        let call = Call::ServicePort(service.to_owned(), protocol.map(str::to_owned));
         self.put(call, Answer::Maybe(port.map(u64::from)));
         port
+    }
+
+    fn service_name(&mut self, port: u16, protocol: Option<&str>) -> Option<String> {
+        let name = self.network.service_name(port, protocol);
+        let call = Call::ServiceName(port, protocol.map(str::to_owned));
+        self.put(call, Answer::MaybeName(name.clone()));
+        name
     }
 
     fn watch_signals(&mut self) -> io::Result<()> {

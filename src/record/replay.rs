@@ -18,7 +18,7 @@ use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::network::{
     Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Posted, Received, SocketId, Time, Token, Wake, Work, WorkId, run_work,
+    Network, Posted, Question, Received, SocketId, Time, Token, Wake, Work, WorkId, run_work,
 };
 
 /// A network that replays a recorded one, and compares what its reactor does with what was done then.
@@ -285,8 +285,8 @@ impl Network for Replay {
         self.answer(&Call::Close(socket, farewell));
     }
 
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
-        match self.answer(&Call::LookUp(lookup, host.to_owned())) {
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError> {
+        match self.answer(&Call::LookUp(lookup, question.clone())) {
             Some(Answer::NameRefused(error)) => Err(error),
             _ => Ok(()),
         }
@@ -311,9 +311,18 @@ impl Network for Replay {
         self.player.get_mut().posted(post);
     }
 
-    fn service_port(&mut self, service: &str) -> Option<u16> {
-        match self.answer(&Call::ServicePort(service.to_owned())) {
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16> {
+        let protocol = protocol.map(str::to_owned);
+        match self.answer(&Call::ServicePort(service.to_owned(), protocol)) {
             Some(Answer::Maybe(port)) => u16::try_from(port?).ok(),
+            _ => None,
+        }
+    }
+
+    fn service_name(&mut self, port: u16, protocol: Option<&str>) -> Option<String> {
+        let protocol = protocol.map(str::to_owned);
+        match self.answer(&Call::ServiceName(port, protocol)) {
+            Some(Answer::MaybeName(name)) => name,
             _ => None,
         }
     }

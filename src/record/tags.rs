@@ -36,6 +36,7 @@ pub(super) mod call {
     pub(in crate::record) const END: u8 = 27;
     pub(in crate::record) const ADOPT: u8 = 28;
     pub(in crate::record) const PEER_CREDENTIALS: u8 = 29;
+    pub(in crate::record) const SERVICE_NAME: u8 = 30;
 }
 
 pub(super) mod answer {
@@ -60,6 +61,7 @@ pub(super) mod answer {
     pub(in crate::record) const WORK_REFUSED: u8 = 17;
     pub(in crate::record) const CREDENTIALS: u8 = 18;
     pub(in crate::record) const ADOPT_REFUSED: u8 = 19;
+    pub(in crate::record) const MAYBE_NAME: u8 = 20;
 }
 
 pub(super) fn of_call(call: &Call) -> u8 {
@@ -86,6 +88,7 @@ pub(super) fn of_call(call: &Call) -> u8 {
         Call::LookUp(..) => call::LOOK_UP,
         Call::CancelLookUp(..) => call::CANCEL_LOOK_UP,
         Call::ServicePort(..) => call::SERVICE_PORT,
+        Call::ServiceName(..) => call::SERVICE_NAME,
         Call::WatchSignals => call::WATCH_SIGNALS,
         Call::DescriptorLimit => call::DESCRIPTOR_LIMIT,
         Call::SetTimeStamps(..) => call::SET_TIME_STAMPS,

@@ -8,6 +8,7 @@ use super::host::{Host, Injected};
 use super::names::Answer;
 use super::trace::Trace;
 use super::world::World;
+use crate::error::NameError;
 use crate::network::{Signal, Time};
 
 /// A call that a test may have fail: see [`World::fail_next`].
@@ -29,6 +30,12 @@ impl World {
     /// What lookups of a name find. The names of hosts are known already.
     pub fn name(&self, name: &str, answer: Answer) {
         self.fabric().borrow_mut().names.set(name, answer);
+    }
+
+    /// What lookups of an address' name find. The hosts' addresses have their names already.
+    pub fn name_of(&self, address: IpAddr, name: Result<&str, NameError>) {
+        let name = name.map(str::to_owned);
+        self.fabric().borrow_mut().names.set_name_of(address, name);
     }
 
     /// How long a segment travels if no fault delays it: 100 µs unless said otherwise.

@@ -14,7 +14,9 @@ use super::ports::Ports;
 use super::random::Random;
 use super::unix_names::{UnixNames, is_unix};
 use crate::error::NameError;
-use crate::network::{Credentials, LookupId, Signal, SocketId, Time, Token, WorkId, WorkOutcome};
+use crate::network::{
+    Credentials, Found, LookupId, Resolver, Signal, SocketId, Time, Token, WorkId, WorkOutcome,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct HostId(pub(super) usize);
@@ -50,7 +52,9 @@ pub(super) struct Host {
     pub(super) signals: Vec<Signal>,
     pub(super) watches_signals: bool,
     pub(super) lookups: BTreeSet<LookupId>,
-    pub(super) names: Vec<(LookupId, Result<Vec<IpAddr>, NameError>)>,
+    pub(super) names: Vec<(LookupId, Result<Found, NameError>)>,
+    /// Its process' own, asked about names that the world does not know.
+    pub(super) resolver: Option<Arc<dyn Resolver>>,
     /// How much work its threads have.
     pub(super) working: usize,
     /// Work that was done and not told.
@@ -140,6 +144,7 @@ impl Host {
             watches_signals: false,
             lookups: BTreeSet::new(),
             names: Vec::new(),
+            resolver: None,
             working: 0,
             works: Vec::new(),
             random,
@@ -271,6 +276,7 @@ impl Host {
         self.process += 1;
         self.lookups.clear();
         self.names.clear();
+        self.resolver = None;
         self.works.clear();
         self.working = 0;
         self.signals.clear();

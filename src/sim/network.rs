@@ -11,13 +11,15 @@ use super::errno;
 use super::fabric::Shared;
 use super::host::{HostId, Injected, Socket};
 use super::link::{EndId, Phase};
-use super::names::service_port;
+use super::names::{self, Outcome};
 use crate::address::Address;
 use crate::error::NameError;
 use crate::limits::{WORK_THREADS, WORK_WAITING};
+use crate::network::resolver::ask;
 use crate::network::{
     Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, run_work,
+    Network, Question, Received, Resolver, SocketId, StampedBy, Time, Token, Wake, Work, WorkId,
+    run_work,
 };
 
 /// The network of one host of a [`World`](super::World).
@@ -213,13 +215,20 @@ impl Network for SimNetwork {
         fabric.close_socket(self.host, socket, farewell);
     }
 
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError> {
         let mut fabric = self.fabric.borrow_mut();
-        let busy = fabric.names.outcome(host) == Some(Err(NameError::Busy));
-        if busy || fabric.choose(Site::Busy, 2) == 1 {
+        if fabric.names.is_busy(question) || fabric.choose(Site::Busy, 2) == 1 {
             return Err(NameError::Busy);
         }
-        fabric.look_up(self.host, lookup, host);
+        let known = fabric.names.outcome(question);
+        let resolver = fabric.host(self.host).resolver.clone();
+        drop(fabric);
+        let outcome = known.unwrap_or_else(|| {
+            let unknown = Err(NameError::Unknown);
+            Outcome::of(resolver.map_or(unknown, |resolver| ask(&*resolver, question)))
+        });
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.look_up(self.host, lookup, question, outcome);
         Ok(())
     }
 
@@ -228,6 +237,12 @@ impl Network for SimNetwork {
         let host = fabric.host_mut(self.host);
         host.lookups.remove(&lookup);
         host.names.retain(|(other, _)| *other != lookup);
+    }
+
+    /// There are no threads: it is asked at once, about names that the world does not know.
+    fn set_resolver(&mut self, resolver: Arc<dyn Resolver>) {
+        let mut fabric = self.fabric.borrow_mut();
+        fabric.host_mut(self.host).resolver = Some(resolver);
     }
 
     /// There are no threads: the work is done at once, and takes its time all the same.
@@ -242,8 +257,12 @@ impl Network for SimNetwork {
         Ok(())
     }
 
-    fn service_port(&mut self, service: &str) -> Option<u16> {
-        service_port(service)
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16> {
+        names::service_port(service, protocol)
+    }
+
+    fn service_name(&mut self, port: u16, protocol: Option<&str>) -> Option<String> {
+        names::service_name(port, protocol)
     }
 
     fn watch_signals(&mut self) -> io::Result<()> {

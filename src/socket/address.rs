@@ -1,9 +1,11 @@
 //! Where a socket is to go: a host and a port, as Python's tuple. Owns what the host may be; the resolver is asked by whoever
 //! needs the addresses.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::error::{Error, Result};
+use crate::host_name;
 use crate::network::resolver::{self, Family};
 
 /// A host and a port: `("localhost", 70)`, or an address that a call returned.
@@ -53,12 +55,23 @@ fn look_up(host: &str, port: u16, family: Family) -> Result<Vec<SocketAddr>> {
         ("", _) => Ipv4Addr::UNSPECIFIED.into(),
         ("<broadcast>", _) => Ipv4Addr::BROADCAST.into(),
         _ => {
-            let mut found = resolver::addresses(host, None, family).map_err(Error::Gaierror)?;
+            let mut found =
+                resolver::addresses(&in_ascii(host)?, None, family).map_err(Error::Gaierror)?;
             found.iter_mut().for_each(|address| address.set_port(port));
             return Ok(found);
         }
     };
     Ok(vec![SocketAddr::new(special, port)])
+}
+
+/// Only what is beyond ASCII is put otherwise: all else is for the resolver to judge.
+pub(super) fn in_ascii(host: &str) -> Result<Cow<'_, str>> {
+    if host.is_ascii() {
+        return Ok(host.into());
+    }
+    host_name::to_ascii(host)
+        .map(Cow::Owned)
+        .map_err(Error::Gaierror)
 }
 
 impl From<(&str, u16)> for HostPort {

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
-use super::address::HostPort;
+use super::address::{HostPort, in_ascii};
 use super::error::{Error, Result};
 use crate::network::resolver::{self, Family};
 use crate::network::services;
@@ -42,7 +42,8 @@ pub fn gethostbyname(host: &str) -> Result<IpAddr> {
 /// [`Error::Gaierror`], also of a service that is not in the system's table.
 pub fn getaddrinfo(host: &str, service: impl Display) -> Result<Vec<SocketAddr>> {
     let service = service.to_string();
-    resolver::addresses(host, Some(&service), Family::Any).map_err(Error::Gaierror)
+    let host = in_ascii(host)?;
+    resolver::addresses(&host, Some(&service), Family::Any).map_err(Error::Gaierror)
 }
 
 /// The name of a host, given as an address or by another name. May block for as long as the resolver does.

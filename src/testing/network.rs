@@ -14,8 +14,8 @@ use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
     Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
-    Readiness, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId, WorkOutcome,
-    run_work,
+    Question, Readiness, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId,
+    WorkOutcome, run_work,
 };
 use crate::table::{ConnectionId, Owner};
 
@@ -320,7 +320,7 @@ impl Network for Plug {
         };
     }
 
-    fn look_up(&mut self, _: LookupId, _: &str) -> Result<(), NameError> {
+    fn look_up(&mut self, _: LookupId, _: &Question) -> Result<(), NameError> {
         Err(NameError::Unknown)
     }
 
@@ -333,7 +333,7 @@ impl Network for Plug {
         Ok(())
     }
 
-    fn service_port(&mut self, _: &str) -> Option<u16> {
+    fn service_port(&mut self, _: &str, _: Option<&str>) -> Option<u16> {
         None
     }
 

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ropewalk::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Received,
-    SocketId, Token, Wake, Work, WorkId,
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Question,
+    Received, SocketId, Token, Wake, Work, WorkId,
 };
 use ropewalk::{Address, Arrival, DeferError, NameError, Reactor, Time};
 
@@ -162,8 +162,8 @@ impl Network for Counted {
         self.network.socket_options(socket)
     }
 
-    fn look_up(&mut self, lookup: LookupId, host: &str) -> Result<(), NameError> {
-        self.network.look_up(lookup, host)
+    fn look_up(&mut self, lookup: LookupId, question: &Question) -> Result<(), NameError> {
+        self.network.look_up(lookup, question)
     }
 
     fn cancel_look_up(&mut self, lookup: LookupId) {
@@ -174,8 +174,8 @@ impl Network for Counted {
         self.network.defer(id, work)
     }
 
-    fn service_port(&mut self, service: &str) -> Option<u16> {
-        self.network.service_port(service)
+    fn service_port(&mut self, service: &str, protocol: Option<&str>) -> Option<u16> {
+        self.network.service_port(service, protocol)
     }
 
     fn watch_signals(&mut self) -> io::Result<()> {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ropewalk::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Readiness, Received, SocketId, Token,
-    Wake,
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Question, Readiness, Received,
+    SocketId, Token, Wake,
 };
 use ropewalk::{Address, NameError, Network, Time};
 
@@ -326,13 +326,13 @@ impl Network for NoKernel {
         state.free.push(socket.0);
     }
 
-    fn look_up(&mut self, _lookup: LookupId, _host: &str) -> Result<(), NameError> {
+    fn look_up(&mut self, _lookup: LookupId, _question: &Question) -> Result<(), NameError> {
         Err(NameError::Busy)
     }
 
     fn cancel_look_up(&mut self, _lookup: LookupId) {}
 
-    fn service_port(&mut self, _service: &str) -> Option<u16> {
+    fn service_port(&mut self, _service: &str, _protocol: Option<&str>) -> Option<u16> {
         None
     }
 

@@ -26,12 +26,12 @@ use super::faults::Faults;
 use super::host::{Host, HostId};
 use super::judge::Verdict;
 use super::link::{End, EndId, Link, LinkId, PeerId, Side};
-use super::names::Names;
+use super::names::{Names, Outcome};
 use super::queue::Queue;
 use super::random::Random;
 use super::trace::{Story, What};
 use crate::error::NameError;
-use crate::network::{LookupId, SocketId, Time, WorkId, WorkOutcome};
+use crate::network::{Found, LookupId, Question, SocketId, Time, WorkId, WorkOutcome};
 
 pub(super) use peers::{Ending, PeerState};
 pub(super) use strikes::{LENGTHS, length};
@@ -100,7 +100,7 @@ enum Event {
         host: HostId,
         process: u64,
         lookup: LookupId,
-        outcome: Result<Vec<IpAddr>, NameError>,
+        outcome: Result<Found, NameError>,
     },
     /// A listener is told of who has called already.
     TellListener { host: HostId, listener: SocketId },
@@ -205,7 +205,10 @@ impl Fabric {
         // Streams of a host's own randomness are numbered far from those of the sites.
         let random = Random::new(self.seed, (1 << 32) + id.0 as u64);
         self.hosts.push(Host::new(name, v4, v6, random));
-        let addresses = vec![v4.into(), v6.into()];
+        let addresses: Vec<IpAddr> = vec![v4.into(), v6.into()];
+        for address in &addresses {
+            self.names.set_name_of(*address, Ok(name.to_owned()));
+        }
         self.names.set(name, super::Answer::Addresses(addresses));
         id
     }
@@ -313,10 +316,17 @@ impl Fabric {
     }
 
     /// Begins to look a name up for a host.
-    pub(super) fn look_up(&mut self, host: HostId, lookup: LookupId, name: &str) {
-        self.note(host, What::LooksUp(name.into()));
+    pub(super) fn look_up(
+        &mut self,
+        host: HostId,
+        lookup: LookupId,
+        question: &Question,
+        outcome: Outcome,
+    ) {
+        self.note(host, What::LooksUp(question.to_string().into()));
         self.host_mut(host).lookups.insert(lookup);
-        let Some(mut outcome) = self.names.outcome(name) else {
+        let Outcome { late, found } = outcome;
+        let Some(mut outcome) = found else {
             return;
         };
         let mut longer = Duration::from_micros(self.choose(Site::LookUp, JITTER));
@@ -327,7 +337,7 @@ impl Fabric {
             _ => longer += self.span(Family::Lookups, LENGTHS + 12),
         }
         self.queue.push(
-            self.now + LOOKUP + longer,
+            self.now + LOOKUP + late + longer,
             Event::LookedUp {
                 host,
                 process: self.host(host).process,

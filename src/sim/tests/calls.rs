@@ -219,6 +219,10 @@ fn errors_asked_for_come_with_the_next_calls() {
     assert_eq!(error.unwrap_err().kind(), io::ErrorKind::NetworkUnreachable);
 }
 
+fn found(addresses: [&str; 2]) -> Found {
+    Found::Addresses(addresses.map(|address| (ip(address), 0).into()).to_vec())
+}
+
 #[test]
 fn names_are_found_or_not() {
     let mut bench = Bench::tame();
@@ -237,17 +241,19 @@ fn names_are_found_or_not() {
         "client",
     ];
     for (lookup, name) in (0..).zip(asked) {
-        bench.client.look_up(LookupId(lookup), name).unwrap();
+        let question = Question::Addresses(name.to_owned());
+        bench.client.look_up(LookupId(lookup), &question).unwrap();
     }
-    let busy = bench.client.look_up(LookupId(9), "crowded");
+    let crowded = Question::Addresses("crowded".to_owned());
+    let busy = bench.client.look_up(LookupId(9), &crowded);
     assert_eq!(busy, Err(NameError::Busy));
     bench.client.cancel_look_up(LookupId(5));
     bench.settle();
     assert_eq!(
         poll_all(&mut bench.client).names,
         [
-            (LookupId(0), Ok(vec![ip("127.0.0.1"), ip("::1")])),
-            (LookupId(1), Ok(vec![ip("10.0.0.1"), ip("fd00::1")])),
+            (LookupId(0), Ok(found(["127.0.0.1", "::1"]))),
+            (LookupId(1), Ok(found(["10.0.0.1", "fd00::1"]))),
             (LookupId(2), Err(NameError::Unknown)),
             (LookupId(3), Err(NameError::Failed("server failure".into()))),
         ]
