@@ -23,7 +23,6 @@ contract! { simulated:
     a_lookup_that_is_not_answered_fails_at_the_calls_deadline,
     a_call_may_be_given_up_during_its_lookup,
     the_addresses_of_a_name_are_tried_in_turn,
-    of_several_failures_the_last_one_is_told,
     a_service_may_be_called_by_its_name,
 }
 
@@ -136,9 +135,15 @@ fn a_lookup_that_fails_fails_the_call(world: &World) {
     sim.name("ill", Answer::Failed(says.clone()));
     sim.name("busy", Answer::Busy);
     sim.name("empty", Answer::Addresses(Vec::new()));
+    sim.name("no-address", Answer::NoData);
+    sim.name("tired", Answer::Temporary);
+    let blank = "there is nothing between two dots".to_owned();
     for (host, error) in [
         ("nobody", NameError::Unknown),
-        ("empty", NameError::Unknown),
+        ("empty", NameError::NoData),
+        ("no-address", NameError::NoData),
+        ("tired", NameError::Temporary),
+        ("no..name", NameError::NotAName(blank)),
         ("ill", NameError::Failed(says)),
         ("busy", NameError::Busy),
     ] {
@@ -198,19 +203,6 @@ fn the_addresses_of_a_name_are_tried_in_turn(world: &World) {
     world.run_until("it is over", || story.is_over());
     assert_eq!(story.log.lines(), ["made", "lost aborted"]);
     assert!(!story.has_failed());
-}
-
-fn of_several_failures_the_last_one_is_told(world: &World) {
-    let odd = Odd::refuses(world);
-    let sim = simulated(world);
-    sim.cut_off(NO_ROUTE);
-    let refusing = odd.address.ip().expect("a TCP address has an IP");
-    let port = odd.address.port().expect("a TCP address has a port");
-    let in_turn = vec![NO_ROUTE, NO_HOST, refusing];
-    sim.name("several", Answer::Addresses(in_turn));
-    let told = failure(world, &format!("tcp:several:{port}"), |connect| connect);
-    let address = odd.address.clone();
-    assert_eq!(told, ConnectError::Refused { address });
 }
 
 fn a_service_may_be_called_by_its_name(world: &World) {

@@ -45,10 +45,24 @@ fn a_call_given_up_during_its_lookup_is_never_made(world: &World) {
 fn an_address_that_refuses_is_one_failure(world: &World) {
     let odd = Odd::refuses(world);
     let port = odd.address.port().expect("a TCP address has a port");
-    match failure(world, &format!("tcp:localhost:{port}"), |connect| connect) {
-        ConnectError::Refused { address } => assert_eq!(address.port(), Some(port)),
-        other => panic!("{other:?}"),
+    let endpoint = format!("tcp:localhost:{port}");
+    let error = failure(world, &endpoint, |connect| connect);
+    let refused = |error: &ConnectError| match error {
+        ConnectError::Refused { address } => address.port() == Some(port),
+        _ => false,
+    };
+    match &error {
+        ConnectError::Several {
+            endpoint: asked,
+            attempts,
+        } => {
+            assert_eq!((asked, attempts.len()), (&endpoint, 2));
+            assert!(attempts.iter().all(refused), "{attempts:?}");
+        }
+        // A machine without one of the families.
+        one => assert!(refused(one) && world.simulated().is_none(), "{one:?}"),
     }
+    assert!(refused(error.reason()));
     let counters = world.on(|reactor| reactor.counters().clone());
     assert_eq!(counters.connects_failed, 1);
 }
