@@ -117,7 +117,8 @@ impl Protocol for Fetch {
 
 /// The ways in which a call fails are an enum, so that nobody has to read a message to tell them apart.
 fn code_of(error: &ConnectError) -> u8 {
-    match error {
+    // Of a name with several addresses, the attempt that tells most.
+    match error.reason() {
         ConnectError::Endpoint(_) => 2,
         ConnectError::Name { .. } | ConnectError::Service { .. } => 3,
         ConnectError::Refused { .. } => 4,
