@@ -19,6 +19,7 @@ import calling
 import endpoints
 import framings
 import recording
+import resolving
 import syscalls
 import ticking
 import tutorial
@@ -836,6 +837,7 @@ ALL = {
     "fetch": calling.FETCH,
     "forward": calling.FORWARD,
     "ticker": ticking.TICKER,
+    "resolve": resolving.RESOLVE,
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
     "framed_echo": framings.FRAMED,

@@ -1,14 +1,60 @@
-"""Drives the example resolve, and fetch where it takes several addresses, against a DNS server of our own: answers that are slow,
-that fail, that have one family only, and none at all. What the machine itself knows is asked in drive.py.
+"""Drives the example resolve: with what any machine knows, by drive.py, and against a DNS server of our own, whose answers are slow,
+fail, have one family only or no address at all, by itself:
 
     python resolving.py DIRECTORY_OF_EXAMPLES
 """
 
 import os
+import socket
 import subprocess
 import sys
 
 from driving import Checks, equal, holds
+
+
+def known_names(world):
+    """resolve prints what the machine knows of localhost as Python does, an address as it is, and ports by number and by name."""
+    resolve = world.program("resolve")
+    found = socket.getaddrinfo("localhost", None, type=socket.SOCK_STREAM)
+    local = list(dict.fromkeys(address[0] for *_, address in found))
+    with_port = [f"[{address}]:80" if ":" in address else f"{address}:80" for address in local]
+    for words, lines in [
+        (["localhost"], local),
+        (["localhost", "http"], with_port),
+        (["localhost", "80"], with_port),
+        (["127.0.0.1"], ["127.0.0.1"]),
+        (["127.0.0.1", "http"], ["127.0.0.1:80"]),
+        (["::1"], ["::1"]),
+        (["[::1]", "443"], ["[::1]:443"]),
+        (["fe80::1%1", "80"], ["[fe80::1%1]:80"]),
+        (["--reverse", "127.0.0.1"], [socket.gethostbyaddr("127.0.0.1")[0]]),
+    ]:
+        code, out, err = world.command(resolve, *words)
+        equal((code, out.decode().splitlines(), err), (0, lines, ""), f"what comes of {words}")
+
+
+def bad_names(world):
+    """resolve tells what can't be a name, or a service, with exit code 3, and bad arguments with 2, each in one line."""
+    resolve = world.program("resolve")
+    for words, code, said in [
+        (["no..name"], 3, "gaierror: not a name: there is nothing between two dots"),
+        (["a" * 64 + ".example"], 3, "and 63 are the most between two dots"),
+        (["localhost", "no-such-service"], 3, "gaierror: service not known"),
+        (["localhost", "70000"], 3, "gaierror: service not known"),
+        ([], 2, "expected NAME"),
+        (["a", "b", "c"], 2, "expected NAME"),
+        (["--wrong"], 2, "in place of \"--wrong\""),
+        (["--reverse"], 2, "expected"),
+        (["--reverse", "localhost"], 2, "expected an address"),
+    ]:
+        got, out, err = world.command(resolve, *words)
+        equal((got, out, err.count("\n")), (code, b"", 1), f"exit code, stdout and lines on stderr of {words}")
+        holds(said in err, f"stderr of {words}: {err!r}")
+    code, out, err = world.command(resolve, "--help")
+    holds((code, err) == (0, "") and out.startswith(b"Usage: resolve "), "no usage")
+
+
+RESOLVE = [known_names, bad_names]
 
 TEMPORARY = "gaierror: the resolver can't tell now\n"
 

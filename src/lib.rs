@@ -27,6 +27,7 @@
 //! - [`ClientService`] is a client that stays connected; [`Reactor::before_shutdown`] does something before the end.
 //! - [`Pending`] matches replies to requests, [`LoopingCall`] repeats a call.
 //! - [`Remote`] calls in from other threads; [`Reactor::defer_to_thread`] has them do what takes long.
+//! - [`Reactor::look_up`] asks what a name comes to, and [`Resolver`] is who answers; calls by name do so themselves.
 //! - [`endpoint`] has all ways to say where: TCP, Unix streams, inherited sockets, and schemes of your own.
 //! - [`framing`] cuts a stream into frames, by lines, lengths, or [rules of your own](guide::own_framing); [`layer`] stands between
 //!   the wire and the framing.

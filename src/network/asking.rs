@@ -3,6 +3,10 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+/// One lookup of a name under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LookupId(pub u64);
+
 /// What is to be looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Question {

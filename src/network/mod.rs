@@ -47,6 +47,7 @@ mod unix;
 #[cfg(not(unix))]
 #[path = "no_unix.rs"]
 mod unix;
+mod wake;
 mod work;
 mod workers;
 
@@ -62,7 +63,7 @@ use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 
 pub use arrival::{Arrival, StampedBy};
-pub use asking::{Found, Question};
+pub use asking::{Found, LookupId, Question};
 pub use credentials::Credentials;
 pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
@@ -70,6 +71,7 @@ pub use pieces::{NotWhole, Piece};
 pub use resolver::{Resolver, SystemResolver};
 pub use signal::Signal;
 pub use time::Time;
+pub use wake::Wake;
 pub use work::{DeferError, Posted, Work, WorkId, WorkOutcome, run_work};
 pub(crate) use work::{let_go, panic_message};
 
@@ -305,18 +307,6 @@ impl fmt::Debug for dyn Network {
     }
 }
 
-/// Ends a poll early, from any thread. Wakes before a poll count for it; several are one.
-pub trait Wake: Send + Sync {
-    /// Ends the poll under way, or the next one.
-    fn wake(&self);
-}
-
-impl fmt::Debug for dyn Wake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Wake")
-    }
-}
-
 /// A socket or listener, as its network numbers them. It may be reused once closed; the reactor's ids may not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SocketId(pub u32);
@@ -324,10 +314,6 @@ pub struct SocketId(pub u32);
 /// What the reactor wants to be told a socket's readiness under. The network does not look into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
-
-/// One lookup of a name under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LookupId(pub u64);
 
 /// What one poll found. The parts are told apart, for readiness is by far the most frequent and should be small.
 #[derive(Debug, Default)]

@@ -3,6 +3,7 @@
 
 mod limits;
 mod waiting;
+mod waker;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -35,6 +36,8 @@ use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::pages::Pages;
+
+use waker::OsWaker;
 
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit machine");
@@ -395,15 +398,4 @@ fn watch(poll: &Poll, stream: &mut TcpStream, token: Token) -> io::Result<()> {
     let both = both | Interest::PRIORITY;
     poll.registry()
         .register(stream, selector_token(token)?, both)
-}
-
-#[derive(Debug)]
-struct OsWaker(mio::Waker);
-
-impl Wake for OsWaker {
-    fn wake(&self) {
-        if let Err(error) = self.0.wake() {
-            log::debug!("a wake-up failed: {error}");
-        }
-    }
 }
