@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A
 from dnslib.server import BaseResolver, DNSServer
@@ -125,10 +126,14 @@ def main():
         port, _held = serve_hello()
         command = [word.replace("{tcp}", str(port)) for word in sys.argv[1:]]
         code = subprocess.run(command, check=False).returncode
-        # Its threads wait for ever, and what was covered is gone with us.
-        sys.stdout.flush()
-    os._exit(code if code >= 0 else 128 - code)
+    return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        ending = main()
+    except BaseException:  # Whatever it is, it is told, and the threads that serve don't hold us.
+        traceback.print_exc()
+        ending = 125
+    sys.stderr.flush()
+    os._exit(ending)

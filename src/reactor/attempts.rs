@@ -68,12 +68,10 @@ impl Attempts {
     }
 
     /// The addresses of a name, in the resolver's order.
-    pub(super) fn add_found(&mut self, found: Vec<SocketAddr>, port: u16) {
-        let addresses = interleave(found).into_iter().take(ADDRESSES_TRIED);
-        self.to_come.extend(addresses.map(|mut address| {
-            address.set_port(port);
-            Address::Tcp(address)
-        }));
+    pub(super) fn add_found(&mut self, mut found: Vec<SocketAddr>, port: u16) {
+        found.iter_mut().for_each(|address| address.set_port(port));
+        let addresses = interleave(found).into_iter().map(Address::Tcp);
+        self.to_come.extend(addresses);
     }
 
     /// What a deadline that has passed makes of it all.
@@ -111,7 +109,7 @@ impl Attempts {
     }
 }
 
-/// The families by turns, beginning with that of the first address, and each in its order; none twice.
+/// The families by turns, beginning with that of the first address, and each in its order; none twice, and not too many.
 fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let first = found.first().is_some_and(SocketAddr::is_ipv4);
     let (one, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|it| it.is_ipv4() == first);
@@ -119,7 +117,8 @@ fn interleave(found: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let mut mixed = Vec::new();
     loop {
         let pair = [one.next(), other.next()];
-        if pair == [None, None] {
+        if pair == [None, None] || mixed.len() >= ADDRESSES_TRIED {
+            mixed.truncate(ADDRESSES_TRIED);
             return mixed;
         }
         for address in pair.into_iter().flatten() {

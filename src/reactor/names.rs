@@ -1,7 +1,7 @@
 //! Lookups, of a call's host and of what users ask. Owns who waits for which, and for how long; what is found is the network's to
 //! say, and nothing is kept.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -65,15 +65,11 @@ impl Told {
 }
 
 /// Each once.
-fn with_port(found: Vec<SocketAddr>, port: u16) -> Vec<SocketAddr> {
-    let mut addresses = Vec::new();
-    for mut address in found {
-        address.set_port(port);
-        if !addresses.contains(&address) {
-            addresses.push(address);
-        }
-    }
-    addresses
+fn with_port(mut found: Vec<SocketAddr>, port: u16) -> Vec<SocketAddr> {
+    found.iter_mut().for_each(|address| address.set_port(port));
+    let mut seen = BTreeSet::new();
+    found.retain(|address| seen.insert(*address));
+    found
 }
 
 /// A lookup about to be: see [`Reactor::look_up`] and [`Reactor::look_up_name`].
