@@ -7,6 +7,7 @@ IPv6 takes no calls, and which says `hello` at its address of IPv4.
 """
 
 import ctypes
+import faulthandler
 import fcntl
 import os
 import socket
@@ -20,6 +21,8 @@ import traceback
 
 from dnslib import AAAA, PTR, QTYPE, RCODE, RR, A
 from dnslib.server import BaseResolver, DNSServer
+
+from driving import PATIENCE
 
 # Later than any quick answer, and well within the resolver's patience.
 SLOW = 1.0
@@ -125,11 +128,13 @@ def main():
             DNSServer(Zone(), address="127.0.0.1", port=53, tcp=tcp, logger=Quiet()).start_thread()
         port, _held = serve_hello()
         command = [word.replace("{tcp}", str(port)) for word in sys.argv[1:]]
-        code = subprocess.run(command, check=False).returncode
+        code = subprocess.run(command, check=False, timeout=PATIENCE - 20).returncode
     return code if code >= 0 else 128 - code
 
 
 if __name__ == "__main__":
+    # Whoever waits for us does not see where we stand.
+    faulthandler.dump_traceback_later(PATIENCE - 10, exit=True)
     try:
         ending = main()
     except BaseException:  # Whatever it is, it is told, and the threads that serve don't hold us.

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use ropewalk::Address;
 use ropewalk::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Readiness,
-    Received, SocketId, Token,
+    Batch, ConnectOptions, Farewell, Found, ListenOptions, LookupId, Network, OsNetwork, Question,
+    Readiness, Received, SocketId, Token,
 };
 
 const LISTENER: Token = Token(1);
@@ -442,12 +442,13 @@ fn an_id_that_is_closed_or_of_another_sort_is_an_error() {
 fn a_lookups_outcome_ends_a_poll() {
     let network = &mut network();
     let mut batch = Batch::default();
-    network.look_up(LookupId(5), "127.0.0.1").unwrap();
+    let question = Question::Addresses("127.0.0.1".to_owned());
+    network.look_up(LookupId(5), &question).unwrap();
     while batch.names.is_empty() {
         network.poll(Some(LONG), &mut batch).unwrap();
     }
-    let loopback = "127.0.0.1".parse().unwrap();
-    assert_eq!(batch.names, [(LookupId(5), Ok(vec![loopback]))]);
+    let found = Found::Addresses(vec!["127.0.0.1:0".parse().unwrap()]);
+    assert_eq!(batch.names, [(LookupId(5), Ok(found))]);
 }
 
 #[cfg(target_os = "linux")]

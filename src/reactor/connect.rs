@@ -44,8 +44,10 @@ pub(crate) struct Connecting {
 /// How far a call is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
+    /// Nothing was done yet.
     Asked,
     LookingUp(LookupId),
+    /// Its addresses are known.
     Trying,
 }
 

@@ -101,6 +101,7 @@ impl From<SocketAddr> for HostPort {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::NameError;
 
     fn texts(host: &str, family: Family) -> Vec<String> {
         let found = HostPort::from((host, 7)).resolve(family).unwrap();
@@ -113,6 +114,17 @@ mod tests {
         assert_eq!(texts("", Family::V6), ["[::]:7"]);
         assert_eq!(texts("<broadcast>", Family::V4), ["255.255.255.255:7"]);
         assert_eq!(texts("127.0.0.1", Family::Any), ["127.0.0.1:7"]);
+    }
+
+    #[test]
+    fn letters_beyond_ascii_are_encoded_or_told_as_no_name() {
+        assert_eq!(in_ascii("a..b"), Ok("a..b".into()));
+        match in_ascii("bücher.example") {
+            Ok(name) => assert_eq!(name, "xn--bcher-kva.example"),
+            Err(error) => assert!(
+                !cfg!(feature = "idna") && matches!(error, Error::Gaierror(NameError::NotAName(_)))
+            ),
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::error::NameError;
+use crate::network::{Found, Question};
 use crate::network::{LookupId, Signal};
 use crate::sim::names::Answer;
 
