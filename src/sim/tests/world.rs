@@ -173,11 +173,12 @@ fn reactors_call_one_another() {
     world.run_for(Duration::from_secs(1));
     let mut lines = log.lines();
     lines.sort();
-    assert!(
-        lines[0].ends_with("refused: nobody listens there"),
-        "{lines:?}"
-    );
-    assert_eq!(lines[1..], ["made 10.0.0.1:7"]);
+    // A host has an address of either family.
+    let [made, refused] = &lines[..] else {
+        panic!("{lines:?}")
+    };
+    assert_eq!(made, "made 10.0.0.1:7");
+    assert_eq!(refused.matches("refused: nobody listens there").count(), 2);
     let lines = heard.lines();
     assert!(
         lines.len() == 1 && lines[0].starts_with("made 10.0.0.2:"),
