@@ -18,10 +18,13 @@ const WAITING: usize = 256;
 /// What a lookup came to.
 type Outcome = (LookupId, Result<Found, NameError>);
 
+/// What is asked, and whom.
+type Job = (Arc<dyn Resolver>, Question);
+
 /// Lookups under way.
 #[derive(Debug)]
 pub(super) struct Names {
-    pool: Pool<LookupId, (Arc<dyn Resolver>, Question), Result<Found, NameError>>,
+    pool: Pool<LookupId, Job, Result<Found, NameError>>,
     resolver: Arc<dyn Resolver>,
 }
 
@@ -32,9 +35,7 @@ impl Names {
             name: "ropewalk-names",
             most_threads: THREADS,
             most_waiting: WAITING,
-            run: |(resolver, question): (Arc<dyn Resolver>, Question)| {
-                resolver::ask(&*resolver, &question)
-            },
+            run: |(resolver, question): Job| resolver::ask(&*resolver, &question),
         };
         Self {
             pool: Pool::new(wake, plan),
