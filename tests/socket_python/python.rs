@@ -16,7 +16,8 @@ def shown(value):
     if type(value) in (tuple, list): return "(" + ", ".join(map(shown, value)) + ")"
     return str(value)
 
-LOOKUPS = {socket.EAI_NONAME: "unknown", socket.EAI_NODATA: "no data", socket.EAI_AGAIN: "temporary"}
+LOOKUPS = {socket.EAI_NONAME: "unknown", socket.EAI_NODATA: "no data", socket.EAI_AGAIN: "temporary",
+    socket.EAI_SERVICE: "service"}
 # Of an address without a name the C library's newer function tells no more than that there is none.
 REVERSE = {2: "temporary"}
 

@@ -130,6 +130,7 @@ fn kind_of(error: &NameError) -> &'static str {
         NameError::Unknown => "unknown",
         NameError::NoData => "no data",
         NameError::Temporary => "temporary",
+        NameError::Service => "service",
         _ => "failed",
     }
 }
