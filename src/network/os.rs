@@ -36,7 +36,6 @@ use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::pages::Pages;
-
 use waker::OsWaker;
 
 #[cfg(not(target_pointer_width = "64"))]
