@@ -158,8 +158,8 @@ def main():
     except OSError as error:
         refused = str(error)
     if refused is not None:
-        print("NOT CHECKED: this machine allows no network and no mounts of our own, so no DNS server either.", file=sys.stderr)
-        print(f"NOT CHECKED: names against a DNS server. {refused}", file=sys.stderr)
+        print("NOT TESTED: this machine allows no network and no mounts of our own, so no DNS server either.", file=sys.stderr)
+        print(f"NOT TESTED: names against a DNS server. {refused}", file=sys.stderr)
         sys.exit(0)
     checks = Checks(sys.argv[1])
     for check in (addresses, kinds, as_python, slow, reverse, beyond_ascii, several):

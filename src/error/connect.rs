@@ -87,15 +87,15 @@ pub enum ConnectError {
 }
 
 impl ConnectError {
-    /// What to act upon: of [several](Self::Several) attempts the last one's reason, but rather one of an address that can be
-    /// reached, for a machine without IPv6 can't reach any of IPv6; otherwise the error itself.
+    /// What to act upon: of [several](Self::Several) attempts the last one that was refused or timed out, if there is one, for
+    /// a machine without IPv6 gets to no address of IPv6; else the last one. Otherwise the error itself.
     pub fn reason(&self) -> &Self {
         let Self::Several { attempts, .. } = self else {
             return self;
         };
         let mut latest = attempts.iter().rev();
         latest
-            .find(|error| !matches!(error, Self::Unreachable { .. }))
+            .find(|error| matches!(error, Self::Refused { .. } | Self::TimedOut { .. }))
             .or(attempts.last())
             .unwrap_or(self)
     }
