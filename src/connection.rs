@@ -14,7 +14,7 @@ use crate::layer::{Kind, Stack};
 use crate::limits::Limits;
 use crate::network::{Arrival, Farewell, SocketId};
 use crate::protocol::{Held, Protocol};
-use crate::reactor::{Connecting, Early, Keeper, Outstanding};
+use crate::reactor::{Connecting, Early, Keeper, Outstanding, Policed};
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
 
@@ -105,6 +105,8 @@ impl Care {
     pub(crate) const HINTED: Self = Self(1);
     /// Somebody wants to know when it is idle: only then its activity is noted.
     pub(crate) const WATCHED: Self = Self(2);
+    /// Its bytes are counted or shown: see [`Rare::policed`].
+    pub(crate) const POLICED: Self = Self(4);
 }
 
 /// What is made of received bytes.
@@ -214,10 +216,9 @@ impl Connection {
         self.phase == Phase::Open
             && self.writing == Writing::Open
             && self.out == NONE
-            && self
-                .rare
-                .as_ref()
-                .is_none_or(|rare| rare.layers.is_empty() && rare.frames.is_empty())
+            && self.rare.as_ref().is_none_or(|rare| {
+                rare.layers.is_empty() && rare.frames.is_empty() && rare.policed.is_none()
+            })
     }
 
     /// Whether received bytes may be given to the protocol now.
@@ -327,6 +328,7 @@ pub(crate) struct Rare {
     pub(crate) lingered: usize,
     /// It was asked when its bytes come: when the last ones came, if any have.
     pub(crate) stamps: Option<Box<Option<Arrival>>>,
+    pub(crate) policed: Option<Box<Policed>>,
 }
 
 impl Rare {
@@ -351,6 +353,7 @@ impl Rare {
             && self.partner.is_none()
             && self.frames.is_empty()
             && self.stamps.is_none()
+            && self.policed.is_none()
     }
 }
 

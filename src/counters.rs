@@ -96,6 +96,14 @@ pub struct Counters {
     pub listeners_full: u64,
     /// Connections refused beyond a limit.
     pub overflowed: u64,
+    /// Connections refused because their address had as many as [`Limits::connections_of_address`] allows.
+    ///
+    /// [`Limits::connections_of_address`]: crate::Limits::connections_of_address
+    pub crowded_out: u64,
+    /// Times a connection was not read, for its [`Limits::rate`](crate::Limits::rate), or one that is shared, was used up.
+    pub rate_waits_receiving: u64,
+    /// Times bytes for a connection were not sent, likewise.
+    pub rate_waits_sending: u64,
     /// Connections lost as too slow: more than [`Limits::unsent`](crate::Limits::unsent).
     pub too_slow: u64,
     /// Connections lost by a deadline, whichever it was.
@@ -110,6 +118,10 @@ pub struct Counters {
     pub timed_out_closing: u64,
     /// Of these, peers that were silent for [`Limits::idle`](crate::Limits::idle).
     pub timed_out_idle: u64,
+    /// Of these, connections closed after a [`Limits::silence`](crate::Limits::silence).
+    pub timed_out_silent: u64,
+    /// Of these, connections closed at the end of their [`Limits::lifetime`](crate::Limits::lifetime).
+    pub timed_out_lifetime: u64,
     /// Closed connections whose peer did not end within [`Limits::linger`](crate::Limits::linger), or sent too much.
     pub lingers_cut: u64,
     /// Calls from other threads that were refused, for too many waited.
@@ -168,6 +180,9 @@ impl Counters {
             accepts_failed,
             listeners_full,
             overflowed,
+            crowded_out,
+            rate_waits_receiving,
+            rate_waits_sending,
             too_slow,
             timed_out,
             timed_out_connecting,
@@ -175,6 +190,8 @@ impl Counters {
             timed_out_writing,
             timed_out_closing,
             timed_out_idle,
+            timed_out_silent,
+            timed_out_lifetime,
             lingers_cut,
             posts_refused,
             works_refused,

@@ -21,7 +21,7 @@
 //!   [`Factory`], builds them.
 //! - [`Transport`] is what a callback may do to its connection, [`Reactor`] what it may do to everything else: listen, connect,
 //!   call later, write to and close others. [`run`] makes a reactor and turns it.
-//! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost.
+//! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost, how long it may last and how fast it may be.
 //! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`ClientService`] is a client that stays connected; [`Reactor::before_shutdown`] does something before the end.
@@ -118,10 +118,12 @@ mod outbound;
 mod pages;
 mod pending;
 mod protocol;
+mod rate;
 mod reactor;
 mod remote;
 mod table;
 mod timer;
+mod traffic;
 mod transport;
 
 pub use address::{Address, UnixAddress};
@@ -133,7 +135,7 @@ pub use endpoint::{
 };
 pub use error::{
     AdoptError, ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError,
-    OsError, Result, Side,
+    OsError, Result, Side, Silence,
 };
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
@@ -151,12 +153,14 @@ pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
 pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
+pub use rate::{Direction, Rate};
 pub use reactor::{
     Connect, Listen, Listener, LookUp, Reactor, Report, Stepper, TriggerId, run, run_on,
 };
 pub use remote::{ProtocolRemote, Remote, RemoteError};
 pub use table::ConnectionId;
 pub use timer::TimerId;
+pub use traffic::{Traffic, TrafficLog};
 pub use transport::Transport;
 
 #[doc = include_str!("../README.md")]

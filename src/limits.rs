@@ -3,8 +3,17 @@
 use std::fmt;
 use std::time::Duration;
 
-/// What one connection may take, in bytes and in time. A listener gives its limits to all it accepts; a connection can
-/// change its own with [`Transport::set_limits`](crate::Transport::set_limits).
+use crate::error::Silence;
+use crate::rate::{Direction, Rate};
+use crate::traffic::TrafficLog;
+
+/// What one connection may take, in bytes and in time: the policies of a listener, or of a connection. A listener gives its
+/// limits to all it accepts; a connection can change its own with [`Transport::set_limits`](crate::Transport::set_limits). No
+/// protocol knows of them.
+///
+/// What keeps a peer from costing too much is on by default. The rest is off until it is asked for: silence that is told or
+/// ends a connection, how long one may last, how many there may be, in all and of one address, how fast bytes may go, and a
+/// log of them.
 ///
 /// ```
 /// use std::time::Duration;
@@ -26,6 +35,19 @@ pub struct Limits {
     pub(crate) linger: Duration,
     idle_reading: Option<Duration>,
     idle_writing: Option<Duration>,
+    pub(crate) policies: Policies,
+}
+
+/// What is off unless it is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Policies {
+    silence: [Option<Duration>; 3],
+    pub(crate) lifetime: Option<Duration>,
+    pub(crate) connections_of_address: Option<usize>,
+    /// Received, sent.
+    rates: [Option<Rate>; 2],
+    shared_rates: [Option<Rate>; 2],
+    pub(crate) traffic_log: Option<TrafficLog>,
 }
 
 /// A direction of a connection in which nothing has gone over the wire for a while, see
@@ -78,6 +100,7 @@ impl Default for Limits {
             // How long a silence means something only the protocol can know.
             idle_reading: None,
             idle_writing: None,
+            policies: Policies::default(),
         }
     }
 }
@@ -98,6 +121,7 @@ impl Limits {
             linger: Duration::from_secs(5),
             idle_reading: None,
             idle_writing: None,
+            policies: Policies::default(),
         }
     }
 
@@ -178,11 +202,95 @@ impl Limits {
         self
     }
 
+    /// After which silence the connection is closed, as [`Deadline::Silence`](crate::Deadline::Silence): what it is owed is
+    /// sent, and its protocol is not asked, other than with [`idle`](Self::idle). Default: after none; zero means none too.
+    ///
+    /// What is our doing is no silence: a peer that is not read because its pipe is full, or because its [`rate`](Self::rate) is
+    /// used up, is not blamed for it.
+    pub fn silence(mut self, which: Silence, after: impl Into<Option<Duration>>) -> Self {
+        self.policies.silence[which as usize] = after.into();
+        self
+    }
+
+    /// How long a connection may last, from when it was made. Then it is closed, as
+    /// [`Deadline::Lifetime`](crate::Deadline::Lifetime): what it is owed is sent, but [`close`](Self::close) later it ends even if
+    /// its peer still takes some. Default: for ever. If it is set later, on a connection without a lifetime or a silence, it
+    /// counts from then.
+    pub fn lifetime(mut self, longest: impl Into<Option<Duration>>) -> Self {
+        self.policies.lifetime = longest.into();
+        self
+    }
+
+    /// How many connections a listener may have at once from one address. One too many is accepted and closed at once, whatever
+    /// [`overflow`](Self::overflow) says, for nobody can be told apart before; it is counted as
+    /// [`crowded_out`](crate::Counters::crowded_out). By default there is no such limit.
+    ///
+    /// An IPv6 address stands for its network of 64 bits: whoever has one of these has them all. Link-local ones are told
+    /// apart, as all neighbours have the same network. An IPv4 address counts as itself in either form. Unix streams have
+    /// no address, and no such limit.
+    pub fn connections_of_address(mut self, most: impl Into<Option<usize>>) -> Self {
+        self.policies.connections_of_address = most.into();
+        self
+    }
+
+    /// How fast bytes of one connection may go one way. Default: as fast as they can.
+    ///
+    /// What is [received](Direction::Received) too fast is not read: it waits in the system, which has the peer wait when its
+    /// buffers are full, and costs no memory here. What is [sent](Direction::Sent) too fast is unsent, so water marks and the
+    /// hard limit hold for it as ever; the deadlines of [`write`](Self::write) and [`close`](Self::close) count only while we wait
+    /// for the peer. Under layers the bytes of the wire count.
+    pub fn rate(mut self, direction: Direction, rate: impl Into<Option<Rate>>) -> Self {
+        self.policies.rates[direction as usize] = rate.into();
+        self
+    }
+
+    /// How fast bytes of all connections of a listener together may go one way, besides what each may by itself. Those who wait
+    /// have their portions in turn. A connection that was not accepted has nobody to share with: there it means nothing.
+    pub fn shared_rate(mut self, direction: Direction, rate: impl Into<Option<Rate>>) -> Self {
+        self.policies.shared_rates[direction as usize] = rate.into();
+        self
+    }
+
+    /// Has the bytes that go over a connection logged, both ways. Default: they are not.
+    pub fn traffic_log(mut self, log: impl Into<Option<TrafficLog>>) -> Self {
+        self.policies.traffic_log = log.into();
+        self
+    }
+
+    /// Whether a connection is watched for silence, or for its age.
+    pub(crate) fn watch_some(&self) -> bool {
+        self.idle_reading.is_some() || self.idle_writing.is_some() || self.policies.end_some()
+    }
+
     pub(crate) fn idle_after(&self, which: Idle) -> Option<Duration> {
         match which {
             Idle::Reading => self.idle_reading,
             Idle::Writing => self.idle_writing,
         }
+    }
+}
+
+impl Policies {
+    pub(crate) fn silence_after(&self, which: Silence) -> Option<Duration> {
+        self.silence[which as usize]
+    }
+
+    pub(crate) fn rate(&self, direction: Direction) -> Option<Rate> {
+        self.rates[direction as usize]
+    }
+
+    pub(crate) fn shared_rate(&self, direction: Direction) -> Option<Rate> {
+        self.shared_rates[direction as usize]
+    }
+
+    /// Whether a silence or an age ends a connection.
+    pub(crate) fn end_some(&self) -> bool {
+        self.lifetime.is_some() || self.silence != [None; 3]
+    }
+
+    /// Whether the bytes of a connection are counted or shown.
+    pub(crate) fn follow_bytes(&self) -> bool {
+        self.rates != [None; 2] || self.shared_rates != [None; 2] || self.traffic_log.is_some()
     }
 }
 

@@ -193,7 +193,12 @@ impl Lost {
     /// Whose fault it is.
     pub fn whose(&self) -> Fault {
         match self {
-            Self::Done(_) | Self::Aborted | Self::Stopped => Fault::Nobodys,
+            Self::Done(_)
+            | Self::Aborted
+            | Self::Stopped
+            | Self::TimedOut(Deadline::Lifetime | Deadline::Silence(Silence::Sending)) => {
+                Fault::Nobodys
+            }
             Self::TimedOut(Deadline::Connect) | Self::Failed(_) => Fault::Systems,
             Self::Reset
             | Self::TimedOut(_)
@@ -248,16 +253,43 @@ pub enum Deadline {
     Close,
     /// Nothing was received for longer than [`Limits::idle`](crate::Limits::idle) allows.
     Idle,
+    /// A silence lasted longer than [`Limits::silence`](crate::Limits::silence) allows.
+    Silence(Silence),
+    /// The connection lasted longer than [`Limits::lifetime`](crate::Limits::lifetime) allows.
+    Lifetime,
 }
 
 impl fmt::Display for Deadline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Silence(silence) => return silence.fmt(f),
+            Self::Lifetime => "its time is up",
             Self::Connect => "connecting",
             Self::Handshake => "the handshake",
             Self::Write => "the peer takes nothing",
             Self::Close => "closing",
             Self::Idle => "the peer says nothing",
+        })
+    }
+}
+
+/// A silence that ends a connection, see [`Limits::silence`](crate::Limits::silence).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Nothing was received, whatever was sent.
+    Receiving,
+    /// Nothing was sent, and nothing waits to be, whatever was received.
+    Sending,
+    /// Nothing went either way.
+    Both,
+}
+
+impl fmt::Display for Silence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Receiving => "nothing was received",
+            Self::Sending => "nothing was sent",
+            Self::Both => "nothing was received or sent",
         })
     }
 }

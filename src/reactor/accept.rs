@@ -56,15 +56,6 @@ impl Reactor {
             .filter(|listener| listener.serial == id.serial)
     }
 
-    /// One user less of a listener's settings; the last one takes them along.
-    pub(super) fn leave_settings(&mut self, place: u32) {
-        let settings = &mut self.settings[place as usize];
-        settings.users -= 1;
-        if settings.users == 0 {
-            self.settings.remove(place as usize);
-        }
-    }
-
     /// A descriptor or a place is free again: listeners that waited for one look at their backlog.
     pub(super) fn wake_listeners(&mut self) {
         let waiting = self
@@ -120,6 +111,10 @@ impl Reactor {
                     self.counters.overflowed += 1;
                     self.network.close(socket, Farewell::Close);
                 }
+                Ok((socket, peer)) if self.crowds_out(id, &peer) => {
+                    self.counters.crowded_out += 1;
+                    self.network.close(socket, Farewell::Close);
+                }
                 Ok((socket, peer)) => self.admit(id, socket, peer),
                 Err(error) => match verdict(&error) {
                     Verdict::Done => return self.set_accepting(id, Accepting::Ready),
@@ -150,9 +145,15 @@ impl Reactor {
             return true;
         };
         let settings = &self.settings[place];
-        let own = settings.users - 1;
+        let own = settings.connections();
         settings.limits.connections.is_some_and(|most| own >= most)
             || self.connections.len() >= self.max_connections
+    }
+
+    /// Whether the listener has as many connections of an address as it may have.
+    fn crowds_out(&mut self, id: ListenerId, peer: &Address) -> bool {
+        let place = self.listener(id).map(|listener| listener.settings as usize);
+        place.is_none_or(|place| self.settings[place].crowds_out(peer))
     }
 
     /// Whether connections too many stay in the backlog of the listener, which is full.
@@ -231,10 +232,15 @@ impl Reactor {
         let Some(settings) = self.listener(listener).map(|listener| listener.settings) else {
             return;
         };
+        let shared = &mut self.settings[settings as usize];
+        shared.enter(&peer);
+        let policed = shared.limits.policies.follow_bytes();
         let mut connection = Connection::new(Some(socket), peer.into(), settings, Phase::Opening);
         connection.protocol = Some(self.beginning(protocol));
-        self.settings[settings as usize].users += 1;
         let id = self.connections.insert(connection);
+        if policed {
+            self.police(id);
+        }
         if let Err(error) = self.network.register(socket, id.token()) {
             self.warn(id, format_args!("can't be watched: {error}"));
             return self.retire(id, Lost::from(error), Parting::At(Farewell::Reset));

@@ -252,6 +252,7 @@ impl Reactor {
         let has_layers = connection.has_layers();
         wire::event(id, &self.connections, format_args!("-- connected"));
         self.set_deadline(id, within.filter(|_| has_layers));
+        self.police(id);
         self.mark_dirty(id);
         self.open_if_ready(id);
     }

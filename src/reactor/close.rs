@@ -7,6 +7,7 @@ use crate::connection::{NONE, Parting, Phase, Reading, Writing};
 use crate::error::{ConnectError, Deadline, Lost, Side};
 use crate::limits::LINGER_AT_STOP;
 use crate::network::Farewell;
+use crate::rate::Direction;
 use crate::table::ConnectionId;
 
 use super::timed::Timed;
@@ -161,6 +162,8 @@ impl Reactor {
             Deadline::Write => &mut self.counters.timed_out_writing,
             Deadline::Close => &mut self.counters.timed_out_closing,
             Deadline::Idle => &mut self.counters.timed_out_idle,
+            Deadline::Silence(_) => &mut self.counters.timed_out_silent,
+            Deadline::Lifetime => &mut self.counters.timed_out_lifetime,
         } += 1;
     }
 
@@ -253,17 +256,26 @@ impl Reactor {
     fn bury(&mut self, id: ConnectionId) {
         self.cancel_timers_of(id);
         self.set_deadline(id, None);
-        self.unwatch(id);
         self.release_output(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
         let protocol = connection.protocol.take();
         let framing = std::mem::replace(&mut connection.framing, NONE);
+        let watched = !connection.care.is_empty();
         let rare = connection.rare();
+        let log = rare
+            .limits
+            .as_mut()
+            .and_then(|limits| limits.policies.traffic_log.take());
         let layers = std::mem::take(&mut rare.layers);
         let parting = rare.farewell.unwrap_or(Parting::At(Farewell::Reset));
         rare.frames.clear();
+        self.discard_log(log);
+        if watched {
+            self.unwatch(id);
+            self.police_no_more(id);
+        }
         self.release_framing(framing);
         self.drop_guarded(protocol);
         if !layers.is_empty() {
@@ -311,7 +323,7 @@ impl Reactor {
         if let Some(rare) = connection.rare {
             self.recycle(rare);
         }
-        self.leave_settings(connection.settings);
+        self.leave_settings_of(connection.settings, &connection.peer);
         self.wake_listeners();
     }
 
@@ -333,8 +345,12 @@ impl Reactor {
     /// The time for closing counts from when the peer last took something: who reads slowly gets all.
     fn close_timed_out(&mut self, id: ConnectionId) {
         let now = self.now;
+        let waits = self
+            .connections
+            .get(id)
+            .is_some_and(|c| c.awaits_rate(Direction::Sent));
         let left = self.limits(id).close.and_then(|within| {
-            let last = self.last_progress(id)?;
+            let last = if waits { now } else { self.last_progress(id)? };
             Some((last + within).since(now)).filter(|left| !left.is_zero())
         });
         match left {

@@ -123,7 +123,7 @@ impl Reactor {
         let rare = connection.rare();
         rare.connecting = Some(Box::new(connecting));
         rare.limits = plan.limits.map(Box::new);
-        self.settings[0].users += 1;
+        self.settings[0].add_user();
         let id = self.connections.insert(connection);
         self.set_deadline(id, within);
         for layer in layers {

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::connection::{Connection, NONE, Pauses, Phase, Pressure, Reading, Writing};
+use crate::rate::Direction;
 use crate::table::ConnectionId;
 
 use super::Reactor;
@@ -121,6 +122,9 @@ impl Dump<'_> {
                 Timed::Phase(_)
                 | Timed::Stall(_)
                 | Timed::Idle(..)
+                | Timed::Life(_)
+                | Timed::Rate(..)
+                | Timed::Share(..)
                 | Timed::Accept(_)
                 | Timed::Attempt(_)
                 | Timed::LookUp(_)
@@ -151,6 +155,14 @@ fn remarks(f: &mut fmt::Formatter<'_>, connection: &Connection) -> fmt::Result {
             .filter(|(who, _)| connection.pauses.contains(*who));
         let paused = who.map(|(_, name)| *name).collect::<Vec<_>>().join(",");
         write!(f, " paused={paused}")?;
+    }
+    for (direction, name) in [
+        (Direction::Received, "receiving"),
+        (Direction::Sent, "sending"),
+    ] {
+        if connection.awaits_rate(direction) {
+            write!(f, " awaits_rate={name}")?;
+        }
     }
     match connection.reading {
         Reading::Open => {}

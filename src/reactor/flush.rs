@@ -16,12 +16,14 @@ use super::unsent::Unsent;
 use super::{Reactor, wire};
 
 /// How a connection's output stands after it was offered to the system.
-enum Offered {
+pub(super) enum Offered {
     All,
     /// The system takes no more now, and will say when it does.
     Blocked,
     /// Others are to have their turn first.
     Enough,
+    /// Its rate allows no more now, and will have it flushed when it does.
+    Throttled,
     Broken(std::io::Error),
 }
 
@@ -86,9 +88,7 @@ impl Reactor {
             return;
         };
         let out = connection.out;
-        if connection.care.contains(Care::WATCHED) && out != NONE {
-            self.note_activity(id, Idle::Writing);
-        }
+        let care = connection.care;
         let mut place = out;
         loop {
             if place == NONE {
@@ -97,7 +97,12 @@ impl Reactor {
                     None => return self.all_was_sent(id),
                 }
             }
-            match self.offer(id, place, socket) {
+            let offered = if care.is_empty() {
+                self.offer(id, place, socket)
+            } else {
+                self.offer_with_care(id, place, socket, care)
+            };
+            match offered {
                 Offered::All => {
                     self.release_output(id);
                     if plain {
@@ -116,10 +121,35 @@ impl Reactor {
                     self.queue_ready(id);
                     break;
                 }
+                Offered::Throttled => {
+                    self.note_waiting(id);
+                    break;
+                }
                 Offered::Broken(error) => return self.write_failed(id, error.into()),
             }
         }
         self.note_pressure(id);
+    }
+
+    #[inline(never)]
+    fn offer_with_care(
+        &mut self,
+        id: ConnectionId,
+        place: u32,
+        socket: SocketId,
+        care: Care,
+    ) -> Offered {
+        let offered = if care.contains(Care::POLICED) {
+            self.offer_within_rate(id, place, socket)
+        } else {
+            self.offer(id, place, socket)
+        };
+        // What was offered and not taken is no activity.
+        let taken = matches!(offered, Offered::All) || self.outs[place].progress == self.now;
+        if care.contains(Care::WATCHED) && taken {
+            self.note_activity(id, Idle::Writing);
+        }
+        offered
     }
 
     /// The connection's output, after what waits above it has come down; `None` if there is none.

@@ -4,17 +4,44 @@
 use std::time::Duration;
 
 use crate::connection::{Care, Pauses, Phase, Reading, Writing};
-use crate::error::{Deadline, Lost};
+use crate::error::{Deadline, Lost, Silence};
 use crate::limits::Idle;
 use crate::network::Time;
+use crate::rate::Direction;
 use crate::table::ConnectionId;
 use crate::timer::TimerId;
 use crate::transport::Transport;
 
 use super::Reactor;
+use super::time_outs::Life;
 use super::timed::Timed;
 
-const BOTH: [Idle; 2] = [Idle::Reading, Idle::Writing];
+/// What a silence is watched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// The protocol is told.
+    Told(Idle),
+    /// The connection is closed.
+    Ended(Silence),
+}
+
+impl Watched {
+    const ALL: [Self; 5] = [
+        Self::Told(Idle::Reading),
+        Self::Told(Idle::Writing),
+        Self::Ended(Silence::Receiving),
+        Self::Ended(Silence::Sending),
+        Self::Ended(Silence::Both),
+    ];
+
+    /// Whether what is received breaks it.
+    fn hears(self) -> bool {
+        !matches!(
+            self,
+            Self::Told(Idle::Writing) | Self::Ended(Silence::Sending)
+        )
+    }
+}
 
 /// The connections that are to be told when they are idle. Nothing, as long as there are none.
 #[derive(Default)]
@@ -22,17 +49,31 @@ pub(super) struct Watches {
     /// By the places of the table, so that a message costs one store.
     places: Vec<Option<Box<Watch>>>,
     /// Who has been silent for long enough, unless something turns out to have arrived.
-    due: Vec<(ConnectionId, Idle)>,
+    due: Vec<(ConnectionId, Watched)>,
 }
 
 #[derive(Default)]
 struct Watch {
-    reading: Option<Silence>,
-    writing: Option<Silence>,
+    reading: Option<Quiet>,
+    writing: Option<Quiet>,
+    ends: Option<Box<Ends>>,
 }
 
-/// One direction's silence.
-struct Silence {
+/// What ends a connection without its protocol's being asked.
+#[derive(Default)]
+pub(super) struct Ends {
+    quiet: [Option<Quiet>; 3],
+    pub(super) life: Option<Life>,
+}
+
+impl Ends {
+    fn are_none(&self) -> bool {
+        self.life.is_none() && self.quiet.iter().all(Option::is_none)
+    }
+}
+
+/// A silence that is watched.
+struct Quiet {
     longest: Duration,
     since: Time,
     /// Armed for the time at which it was to be told when it was armed: activity is stored and not followed by the timer.
@@ -52,27 +93,59 @@ impl Watches {
         !self.places.is_empty()
     }
 
-    fn silence(&mut self, id: ConnectionId, which: Idle) -> Option<&mut Silence> {
+    fn quiet(&mut self, id: ConnectionId, which: Watched) -> Option<&mut Quiet> {
         let watch = self.places.get_mut(id.place())?.as_mut()?;
-        watch.side(which).as_mut()
+        match which {
+            Watched::Told(Idle::Reading) => watch.reading.as_mut(),
+            Watched::Told(Idle::Writing) => watch.writing.as_mut(),
+            Watched::Ended(silence) => watch.ends.as_mut()?.quiet[silence as usize].as_mut(),
+        }
     }
 
-    /// Where a silence is kept, made if need be.
-    fn side(&mut self, id: ConnectionId, which: Idle) -> &mut Option<Silence> {
+    pub(super) fn ends(&mut self, id: ConnectionId) -> Option<&mut Ends> {
+        self.places
+            .get_mut(id.place())?
+            .as_mut()?
+            .ends
+            .as_deref_mut()
+    }
+
+    /// What is watched of a connection, made if need be.
+    fn watch(&mut self, id: ConnectionId) -> &mut Watch {
         let place = id.place();
         if self.places.len() <= place {
             self.places.resize_with(place + 1, || None);
         }
-        self.places[place].get_or_insert_default().side(which)
+        self.places[place].get_or_insert_default()
+    }
+
+    pub(super) fn ends_made(&mut self, id: ConnectionId) -> &mut Ends {
+        self.watch(id).ends.get_or_insert_default()
     }
 }
 
 impl Watch {
-    fn side(&mut self, which: Idle) -> &mut Option<Silence> {
+    /// Where a silence is kept, made if need be.
+    fn side(&mut self, which: Watched) -> &mut Option<Quiet> {
         match which {
-            Idle::Reading => &mut self.reading,
-            Idle::Writing => &mut self.writing,
+            Watched::Told(Idle::Reading) => &mut self.reading,
+            Watched::Told(Idle::Writing) => &mut self.writing,
+            Watched::Ended(silence) => {
+                &mut self.ends.get_or_insert_default().quiet[silence as usize]
+            }
         }
+    }
+
+    fn is_over(&mut self) -> bool {
+        self.ends.take_if(|ends| ends.are_none());
+        self.reading.is_none() && self.writing.is_none() && self.ends.is_none()
+    }
+
+    fn into_timers(self) -> impl Iterator<Item = TimerId> {
+        let ends = self.ends.map(|ends| *ends).unwrap_or_default();
+        let life = ends.life.and_then(|life| life.timer);
+        let quiet = [self.reading, self.writing].into_iter().chain(ends.quiet);
+        quiet.flatten().filter_map(|quiet| quiet.timer).chain(life)
     }
 }
 
@@ -82,7 +155,8 @@ impl Transport<'_> {
     /// protocol that takes it over finds it so.
     pub fn set_idle(&mut self, which: Idle, after: impl Into<Option<Duration>>) {
         let id = self.id();
-        self.reactor().set_idle(id, which, after.into());
+        self.reactor()
+            .set_watch(id, Watched::Told(which), after.into());
     }
 
     /// What is done by default.
@@ -97,19 +171,28 @@ impl Transport<'_> {
 impl Reactor {
     /// Begins to watch a connection as its limits say.
     pub(super) fn watch_as_limited(&mut self, id: ConnectionId) {
-        for which in BOTH {
-            let after = self.limits(id).idle_after(which);
-            let watched = self
-                .connections
-                .get(id)
-                .is_some_and(|c| c.care.contains(Care::WATCHED));
-            if after.is_some() || watched {
-                self.set_idle(id, which, after);
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let watched = connection.care.contains(Care::WATCHED);
+        if !watched && !self.limits(id).watch_some() {
+            return;
+        }
+        for which in Watched::ALL {
+            let limits = self.limits(id);
+            let after = match which {
+                Watched::Told(which) => limits.idle_after(which),
+                Watched::Ended(silence) => limits.policies.silence_after(silence),
+            };
+            if after.is_some() || watched && self.watches.quiet(id, which).is_some() {
+                self.set_watch(id, which, after);
             }
         }
+        self.set_lifetime(id);
+        self.unwatch_if_over(id);
     }
 
-    fn set_idle(&mut self, id: ConnectionId, which: Idle, after: Option<Duration>) {
+    fn set_watch(&mut self, id: ConnectionId, which: Watched, after: Option<Duration>) {
         let Some(connection) = self
             .connections
             .get_mut(id)
@@ -118,20 +201,23 @@ impl Reactor {
             return;
         };
         connection.care.add(Care::WATCHED);
-        let silence = after
+        let quiet = after
             .filter(|longest| !longest.is_zero())
-            .map(|longest| Silence {
+            .map(|longest| Quiet {
                 longest,
                 since: self.now,
                 timer: Some(self.timers.arm(self.now + longest, Timed::Idle(id, which))),
             });
-        let before = std::mem::replace(self.watches.side(id, which), silence);
+        let before = std::mem::replace(self.watches.watch(id).side(which), quiet);
         if let Some(timer) = before.and_then(|before| before.timer) {
             self.timers.cancel(timer);
         }
-        if let Some(Some(watch)) = self.watches.places.get(id.place())
-            && watch.reading.is_none()
-            && watch.writing.is_none()
+        self.unwatch_if_over(id);
+    }
+
+    fn unwatch_if_over(&mut self, id: ConnectionId) {
+        if let Some(Some(watch)) = self.watches.places.get_mut(id.place())
+            && watch.is_over()
         {
             self.unwatch(id);
         }
@@ -151,38 +237,45 @@ impl Reactor {
         let Some(watch) = watch.and_then(Option::take) else {
             return;
         };
-        for silence in [watch.reading, watch.writing].into_iter().flatten() {
-            if let Some(timer) = silence.timer {
-                self.timers.cancel(timer);
-            }
+        for timer in watch.into_timers() {
+            self.timers.cancel(timer);
         }
     }
 
     /// Something went over the wire.
     pub(super) fn note_activity(&mut self, id: ConnectionId, which: Idle) {
-        let now = self.now;
-        if let Some(silence) = self.watches.silence(id, which) {
-            silence.since = now;
+        let one_way = match which {
+            Idle::Reading => Silence::Receiving,
+            Idle::Writing => Silence::Sending,
+        };
+        for which in [
+            Watched::Told(which),
+            Watched::Ended(one_way),
+            Watched::Ended(Silence::Both),
+        ] {
+            if let Some(quiet) = self.watches.quiet(id, which) {
+                quiet.since = self.now;
+            }
         }
     }
 
     /// A silence's timer fired: it was armed long ago, and there may have been activity since.
-    pub(super) fn look_at_silence(&mut self, id: ConnectionId, which: Idle) {
-        let Some(silence) = self.watches.silence(id, which) else {
+    pub(super) fn look_at_silence(&mut self, id: ConnectionId, which: Watched) {
+        let Some(quiet) = self.watches.quiet(id, which) else {
             return;
         };
-        silence.timer = None;
-        if silence.since + silence.longest > self.now {
+        quiet.timer = None;
+        if quiet.since + quiet.longest > self.now {
             self.await_silence(id, which);
         } else {
             self.watches.due.push((id, which));
         }
     }
 
-    fn await_silence(&mut self, id: ConnectionId, which: Idle) {
-        if let Some(silence) = self.watches.silence(id, which) {
-            let due = silence.since + silence.longest;
-            silence.timer = Some(self.timers.arm(due, Timed::Idle(id, which)));
+    fn await_silence(&mut self, id: ConnectionId, which: Watched) {
+        if let Some(quiet) = self.watches.quiet(id, which) {
+            let due = quiet.since + quiet.longest;
+            quiet.timer = Some(self.timers.arm(due, Timed::Idle(id, which)));
         }
     }
 
@@ -194,7 +287,7 @@ impl Reactor {
         }
         let mut due = std::mem::take(&mut self.watches.due);
         for (id, which) in due.drain(..) {
-            if which == Idle::Reading {
+            if which.hears() {
                 self.read(id, buffer);
             }
             self.tell_if_idle(id, which);
@@ -202,43 +295,54 @@ impl Reactor {
         self.watches.due = due;
     }
 
-    fn tell_if_idle(&mut self, id: ConnectionId, which: Idle) {
+    fn tell_if_idle(&mut self, id: ConnectionId, which: Watched) {
         let Some(active) = self.is_active(id, which) else {
             return;
         };
         let now = self.now;
-        let Some(silence) = self.watches.silence(id, which) else {
+        let Some(quiet) = self.watches.quiet(id, which) else {
             return;
         };
         // What was read may have made the protocol ask for another time.
-        if silence.timer.is_some() {
+        if quiet.timer.is_some() {
             return;
         }
-        let is_idle = !active && silence.since + silence.longest <= now;
+        let is_idle = !active && quiet.since + quiet.longest <= now;
         if active || is_idle {
-            silence.since = now;
+            quiet.since = now;
         }
         self.await_silence(id, which);
-        if is_idle {
-            self.dispatch(id, |protocol, transport| protocol.idle(transport, which));
+        match which {
+            _ if !is_idle => {}
+            Watched::Told(which) => {
+                self.dispatch(id, |protocol, transport| protocol.idle(transport, which));
+            }
+            Watched::Ended(silence) => self.close_overdue(id, Deadline::Silence(silence)),
         }
     }
 
     /// Whether a direction counts as active though nothing goes over the wire. `None` if it is over.
-    fn is_active(&self, id: ConnectionId, which: Idle) -> Option<bool> {
+    fn is_active(&self, id: ConnectionId, which: Watched) -> Option<bool> {
         let connection = self
             .connections
             .get(id)
             .filter(|connection| connection.phase == Phase::Open)?;
+        let pauses = connection.pauses;
+        let receives =
+            connection.awaits_rate(Direction::Received) || pauses.contains(Pauses::PIPED);
         match which {
-            Idle::Reading if connection.reading == Reading::Ended => None,
-            // The silence is ours: who is behind with our replies, or in a pipe that is full, is not asked to say more.
-            Idle::Reading => Some(
-                connection.pauses.contains(Pauses::PRESSURE)
-                    || connection.pauses.contains(Pauses::PIPED),
-            ),
-            Idle::Writing if connection.writing != Writing::Open => None,
-            Idle::Writing => Some(self.unsent(id) != Some(0)),
+            Watched::Told(Idle::Reading) | Watched::Ended(Silence::Receiving) => {
+                // The silence is ours: who is behind with our replies, or in a pipe that is full, is not asked to say more.
+                (connection.reading != Reading::Ended)
+                    .then(|| receives || pauses.contains(Pauses::PRESSURE))
+            }
+            Watched::Told(Idle::Writing) | Watched::Ended(Silence::Sending) => {
+                (connection.writing == Writing::Open).then(|| self.unsent(id) != Some(0))
+            }
+            // A peer that does not take what waits for it is not active.
+            Watched::Ended(Silence::Both) => {
+                Some(receives || connection.awaits_rate(Direction::Sent))
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::inspector::{Inspector, RarePath};
 use crate::latest::Latest;
 use crate::network::{SocketId, Time, Token};
 use crate::protocol::Protocol;
+use crate::rate::Direction;
 use crate::table::{ConnectionId, Owner};
 
 use super::Reactor;
@@ -116,7 +117,9 @@ impl Reactor {
             // One that is queued has its turn soon.
             Owner::Connection(id) => self
                 .wants_read(id)
-                .filter(|(_, connection)| !connection.queued)
+                .filter(|(_, connection)| {
+                    !connection.queued && !connection.awaits_rate(Direction::Received)
+                })
                 .map(|_| id),
             Owner::Listener(_) => None,
         }

@@ -66,7 +66,7 @@ impl Reactor {
         };
         let (socket, address) = self.open_listener(shown, &origin, id)?;
         self.next_listener = self.next_listener.wrapping_add(1);
-        let settings = self.settings.insert(Settings { limits, users: 1 }) as u32;
+        let settings = self.settings.insert(Settings::new(limits, self.now)) as u32;
         log::info!("listening on {address}");
         self.listeners.insert(ListenerState {
             serial: id.serial,
@@ -164,12 +164,19 @@ impl Reactor {
 
     /// A listener in a line of a dump.
     pub(super) fn describe(&self, listener: &ListenerState) -> String {
-        let own = self.settings[listener.settings as usize].users - 1;
+        let settings = &self.settings[listener.settings as usize];
+        let own = settings.connections();
+        let addresses = settings.addresses();
+        let addresses =
+            addresses.map_or_else(String::new, |count| format!(" of {count} addresses"));
         let accepting = match listener.accepting {
             Accepting::Ready => "accepting",
             Accepting::Full => "full",
             Accepting::Exhausted { .. } => "out of descriptors or memory",
         };
-        format!("{}: {own} connections, {accepting}", listener.address)
+        format!(
+            "{}: {own} connections{addresses}, {accepting}",
+            listener.address
+        )
     }
 }

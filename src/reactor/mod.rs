@@ -23,14 +23,19 @@ mod listen;
 mod names;
 mod outputs;
 mod pipe;
+mod policed;
 mod read;
 mod replying;
 mod requests;
+mod settings;
+mod shares;
 mod shutdown;
 mod stepper;
 mod stop;
 mod stopwatch;
 mod tail;
+mod throttled;
+mod time_outs;
 mod timed;
 mod turn;
 mod unsent;
@@ -79,8 +84,10 @@ pub use listen::Listener;
 pub use names::LookUp;
 use names::Lookups;
 use outputs::Outputs;
+pub(crate) use policed::Policed;
 use replying::Replies;
 pub(crate) use requests::Outstanding;
+use settings::Settings;
 use shutdown::Hooks;
 pub use shutdown::TriggerId;
 pub use stepper::{Stepper, run, run_on};
@@ -180,14 +187,6 @@ pub struct Reactor {
 
 pub(crate) type Watch = Box<dyn Fn(Box<dyn Protocol>) -> Box<dyn Protocol>>;
 
-/// What the connections of one listener share, or those made by us.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) limits: Limits,
-    /// The listener, and each connection. Connections made by us use place 0, which stays for ever.
-    users: usize,
-}
-
 impl std::fmt::Debug for Reactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Reactor")
@@ -212,10 +211,7 @@ impl Reactor {
         let max_connections = limits::connections_within(network.descriptor_limit());
         let now = network.now();
         let mut settings = Slab::new();
-        settings.insert(Settings {
-            limits: Limits::default(),
-            users: 1,
-        });
+        settings.insert(Settings::new(Limits::default(), now));
         Self {
             network,
             connections: Table::default(),

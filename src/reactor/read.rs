@@ -9,6 +9,7 @@ use crate::inspector::RarePath;
 use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
 use crate::protocol::Protocol;
+use crate::rate::Direction;
 use crate::table::ConnectionId;
 
 use super::replying::Replies;
@@ -37,7 +38,10 @@ impl Reactor {
             connection.care.add(Care::HINTED);
         }
         let open = connection.phase == Phase::Open;
-        let unread = open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
+        let unread = open
+            && (!connection.pauses.is_empty()
+                || connection.reading != Reading::Open
+                || connection.awaits_rate(Direction::Received));
         let overlooked = canary!(WritableOverlooked) && readiness.readable;
         if readiness.writable && connection.out != NONE && !overlooked {
             self.unblock(id);
@@ -191,18 +195,26 @@ impl Reactor {
                 }
                 return self.queue_ready(id);
             }
+            let stamped = connection.is_stamped();
+            let mut room = buffer.len();
+            if care.contains(Care::POLICED) {
+                room = room.min(self.allowance(id, Direction::Received, room));
+                if room == 0 {
+                    return;
+                }
+            }
             let outcome = match first.take() {
                 Some(outcome) => outcome,
-                None if connection.is_stamped() => self.read_stamped(id, socket, buffer),
-                None => self.network.read(socket, buffer),
+                None if stamped => self.read_stamped(id, socket, &mut buffer[..room]),
+                None => self.network.read(socket, &mut buffer[..room]),
             };
             let (size, drained) = match outcome {
                 Ok(Received::Filled { size, drained }) => {
-                    self.received(id, &buffer[..size]);
+                    self.received_with_care(id, care, &buffer[..size]);
                     (size, drained)
                 }
                 Ok(Received::Lent { data, drained }) => {
-                    self.received(id, &data);
+                    self.received_with_care(id, care, &data);
                     (data.len(), drained)
                 }
                 Ok(Received::Ended) if canary!(EndUntold) => return,
@@ -220,9 +232,6 @@ impl Reactor {
                 Err(_) if canary!(ResetTakenForEnd) => return self.wire_ended(id),
                 Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
             };
-            if care.contains(Care::WATCHED) {
-                self.note_activity(id, Idle::Reading);
-            }
             if drained && !care.contains(Care::HINTED) {
                 if broken {
                     break;
@@ -242,6 +251,16 @@ impl Reactor {
             && !connection.queued
         {
             self.retire(id, Lost::Reset, Farewell::Close.into());
+        }
+    }
+
+    #[inline]
+    fn received_with_care(&mut self, id: ConnectionId, care: Care, data: &[u8]) {
+        if care.contains(Care::WATCHED) {
+            self.note_activity(id, Idle::Reading);
+        }
+        if !care.contains(Care::POLICED) || self.account(id, data) {
+            self.received(id, data);
         }
     }
 

@@ -3,15 +3,17 @@
 use std::time::Duration;
 
 use crate::inspector::RarePath;
-use crate::limits::{Idle, TIMER_BUDGET};
+use crate::limits::TIMER_BUDGET;
 use crate::network::{LookupId, Time};
 use crate::protocol::{Protocol, downcast};
+use crate::rate::Direction;
 use crate::table::{ConnectionId, ListenerId};
 use crate::timer::{Cancelled, TimerId};
 use crate::transport::Transport;
 
 use super::Reactor;
 use super::dispatch::ProtocolCall;
+use super::idle::Watched;
 
 /// What is done when a timer is due.
 pub(super) enum Timed {
@@ -28,7 +30,13 @@ pub(super) enum Timed {
     /// The deadline of a peer that takes nothing.
     Stall(ConnectionId),
     /// A connection may have been idle for long enough.
-    Idle(ConnectionId, Idle),
+    Idle(ConnectionId, Watched),
+    /// A connection has been there for long enough.
+    Life(ConnectionId),
+    /// The rate of a connection allows some bytes more.
+    Rate(ConnectionId, Direction),
+    /// The rate that connections with these settings share allows some bytes more.
+    Share(u32, Direction),
     /// A listener that had no descriptor tries again.
     Accept(ListenerId),
     /// The reactor waited long enough for its connections.
@@ -267,6 +275,9 @@ impl Reactor {
             Timed::LookUp(lookup) => self.look_up_timed_out(lookup),
             Timed::Stall(id) => self.check_stall(id),
             Timed::Idle(id, which) => self.look_at_silence(id, which),
+            Timed::Life(id) => self.end_life(id),
+            Timed::Rate(id, direction) => self.rate_allows(id, direction),
+            Timed::Share(settings, direction) => self.call_those_in_line(settings, direction),
             Timed::Accept(id) => self.queue_listener(id),
             Timed::Stop => self.stop_timed_out(),
             Timed::Every(..) | Timed::ProtocolEvery(..) => {}

@@ -12,7 +12,7 @@ pub(crate) struct Unsent {
     /// The system took no more; it will say when it does.
     pub(super) blocked: bool,
     pub(super) left_over: LeftOver,
-    /// When the peer last took something.
+    /// When the peer last took something, or could have after we had let it wait.
     pub(super) progress: Time,
     pub(super) stall: Option<TimerId>,
 }

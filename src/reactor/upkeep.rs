@@ -34,8 +34,10 @@ impl Reactor {
 
     pub(crate) fn set_limits(&mut self, id: ConnectionId, limits: Limits) {
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.rare().limits = Some(Box::new(limits));
+            let before = connection.rare().limits.replace(Box::new(limits));
+            self.discard_log(before.and_then(|before| before.policies.traffic_log));
             self.watch_as_limited(id);
+            self.police(id);
             // Under other water marks, another notice may be due for what waits.
             self.mark_dirty(id);
         }
