@@ -4,8 +4,9 @@ use std::cell::RefCell;
 use std::io::Write;
 use std::rc::Rc;
 
-use ropewalk::{ConnectionId, Transport};
+use ropewalk::{ConnectionId, Limits, Transport};
 
+use crate::spy::Spy;
 use crate::world::World;
 
 /// The ids of connections that were made, in order.
@@ -31,6 +32,17 @@ impl Known {
 
     pub(crate) fn ids(&self) -> Vec<ConnectionId> {
         self.0.borrow().clone()
+    }
+
+    /// Gives the connection that was made last, which has a [`Spy`], other limits.
+    pub(crate) fn set_limits(&self, world: &World, limits: Limits) {
+        let id = self.id();
+        world.on(|reactor| {
+            reactor.tell(id, move |_: &mut Spy, transport| {
+                transport.set_limits(limits);
+            });
+        });
+        world.settle();
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -34,15 +34,7 @@ fn water_marks_that_change_are_looked_at_at_once(world: &World) {
         world.settle();
     }
     assert_eq!(log.lines(), ["made"]);
-    let change = |limits: Limits| {
-        let id = known.id();
-        world.on(|reactor| {
-            reactor.tell(id, move |_: &mut Spy, transport| {
-                transport.set_limits(limits)
-            });
-        });
-        world.settle();
-    };
+    let change = |limits: Limits| known.set_limits(world, limits);
     change(marks(4, 16));
     assert_eq!(log.lines(), ["made", "pause"]);
     change(marks(64, 128));
