@@ -107,6 +107,12 @@ bugs! {
     LastLineLost,
     /// Of a delimiter that was received in two parts the first stays in the line.
     SplitDelimiter,
+    /// Datagrams behind a full share of a turn are left to an edge that does not come.
+    DatagramShareForgotten,
+    /// Datagrams that the system had no room for are left waiting.
+    DatagramsStuck,
+    /// A protocol of datagrams that panicked is told of no end.
+    DatagramPanicUntold,
 }
 
 #[cfg(ropewalk_canaries)]

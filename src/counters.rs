@@ -27,6 +27,8 @@ pub struct Counters {
     pub connections_unsent: u64,
     /// Now: listeners.
     pub listeners: u64,
+    /// Now: sockets for datagrams.
+    pub datagram_sockets: u64,
     /// Now: timers, the loop's own deadlines included.
     pub timers: u64,
     /// Now: calls that wait to be made, from callbacks and from other threads.
@@ -64,6 +66,18 @@ pub struct Counters {
     pub bytes_dropped: u64,
     /// Writes to a connection that had ended, was ending, or never was.
     pub stale_writes: u64,
+    /// Datagrams received, those cut off included.
+    pub datagrams_in: u64,
+    /// Datagrams taken by the system.
+    pub datagrams_out: u64,
+    /// Datagrams that were longer than [`Bind::longest`](crate::Bind::longest), or than there was room for.
+    pub datagrams_truncated: u64,
+    /// Datagrams that could not be sent, those beyond [`Bind::unsent`](crate::Bind::unsent) included.
+    pub datagrams_unsent: u64,
+    /// Times a system said that nobody listens where a datagram was sent to.
+    pub datagrams_refused: u64,
+    /// Receives of datagrams that failed otherwise.
+    pub datagrams_failed: u64,
     /// Closures and timers whose protocol had ended, or was of another type, when they were due.
     pub stale_calls: u64,
     /// Frames that their framing could not encode.
@@ -147,6 +161,7 @@ impl Counters {
             connections,
             connections_unsent,
             listeners,
+            datagram_sockets,
             timers,
             calls_waiting,
             works_waiting,
@@ -164,6 +179,12 @@ impl Counters {
             bytes_out,
             bytes_dropped,
             stale_writes,
+            datagrams_in,
+            datagrams_out,
+            datagrams_truncated,
+            datagrams_unsent,
+            datagrams_refused,
+            datagrams_failed,
             stale_calls,
             frames_refused,
             bad_frames,

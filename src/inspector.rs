@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::datagram::DatagramProtocol;
 use crate::network::{SocketId, Time};
 use crate::protocol::Protocol;
 use crate::table::ConnectionId;
@@ -62,6 +63,9 @@ impl RarePath {
 pub(crate) trait Inspector {
     /// Puts a witness around a protocol that begins on a connection.
     fn wrap(&self, protocol: Box<dyn Protocol>) -> Box<dyn Protocol>;
+
+    /// The same of a protocol that begins on a socket for datagrams.
+    fn wrap_datagrams(&self, protocol: Box<dyn DatagramProtocol>) -> Box<dyn DatagramProtocol>;
 
     /// The protocol of a connection hears no more, for another takes over.
     fn hands_over(&self, id: ConnectionId);

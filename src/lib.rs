@@ -22,6 +22,7 @@
 //! - [`Transport`] is what a callback may do to its connection, [`Reactor`] what it may do to everything else: listen, connect,
 //!   call later, write to and close others. [`run`] makes a reactor and turns it.
 //! - [`Lost`] says why a connection ended, [`ConnectError`] why one was not made, [`Limits`] what one may cost, how long it may last and how fast it may be.
+//! - [`DatagramProtocol`] is the same for datagrams, which [`Reactor::bind`] opens a socket for.
 //! - [`Group`] sends to many; by [`send_latest`](Transport::send_latest) a newer frame takes the place of an unsent older one.
 //! - [`Reactor::pipe`] joins two connections, [`Forward`] is a factory that joins each with one to elsewhere.
 //! - [`ClientService`] is a client that stays connected; [`Reactor::before_shutdown`] does something before the end.
@@ -102,6 +103,7 @@ mod buffer_pool;
 mod client_service;
 mod connection;
 mod counters;
+mod datagram;
 mod error;
 mod forward;
 mod frame_queue;
@@ -129,13 +131,14 @@ mod transport;
 pub use address::{Address, UnixAddress};
 pub use client_service::{Backoff, ClientEvent, ClientService, NotConnected, Preparing};
 pub use counters::Counters;
+pub use datagram::{DatagramProtocol, DatagramRemote, DatagramTransport};
 pub use endpoint::{
     ClientEndpoint, Inherited, Port, ServerEndpoint, TcpClientEndpoint, TcpServerEndpoint,
-    UnixClientEndpoint, UnixServerEndpoint, Wrapped, Wrapping, WrappingOptions,
+    UdpEndpoint, UnixClientEndpoint, UnixServerEndpoint, Wrapped, Wrapping, WrappingOptions,
 };
 pub use error::{
     AdoptError, ConnectError, Deadline, EndpointError, Error, Fault, FrameError, Lost, NameError,
-    OsError, Result, Side, Silence,
+    OsError, Result, SendError, Side, Silence,
 };
 pub use forward::Forward;
 pub use framing::{Framing, Lines, UnfinishedLine};
@@ -146,8 +149,8 @@ pub use layer::{Layer, Up};
 pub use limits::{Idle, Limits, Overflow};
 pub use looping_call::{Beat, LoopingCall};
 pub use network::{
-    Arrival, Credentials, DeferError, LookupId, Network, OsNetwork, Resolver, Signal, StampedBy,
-    SystemResolver, Time,
+    Arrival, Credentials, DeferError, LookupId, Multicast, Network, OsNetwork, Resolver, Signal,
+    StampedBy, SystemResolver, Time,
 };
 pub use pending::{Match, Pending, RequestError, Settled, Unanswered};
 #[doc(hidden)]
@@ -155,10 +158,11 @@ pub use protocol::Input;
 pub use protocol::{Factory, LineReceiver, Protocol, Refusal};
 pub use rate::{Direction, Rate};
 pub use reactor::{
-    Connect, Listen, Listener, LookUp, Reactor, Report, Stepper, TriggerId, run, run_on,
+    Bind, Connect, DatagramSocket, Listen, Listener, LookUp, Reactor, Report, Stepper, TriggerId,
+    run, run_on,
 };
 pub use remote::{ProtocolRemote, Remote, RemoteError};
-pub use table::ConnectionId;
+pub use table::{ConnectionId, DatagramId};
 pub use timer::TimerId;
 pub use traffic::{Traffic, TrafficLog};
 pub use transport::Transport;

@@ -304,6 +304,15 @@ pub(crate) const READ_BUFFER: usize = 256 * 1024;
 pub(crate) const WRITE_BUDGET: usize = 1024 * 1024;
 /// Accepts a turn and listener: a flood of connects must not starve those who are in.
 pub(crate) const ACCEPT_BUDGET: usize = 64;
+/// Datagrams a turn and socket: a flood must not starve the others. As many are sent of those that wait.
+pub(crate) const DATAGRAM_BUDGET: usize = 32;
+/// How many bytes of datagrams wait when the system has no room: somewhat more than the 208 KiB that it keeps by itself on Linux, for what
+/// waits longer comes too late.
+pub(crate) const DATAGRAMS_UNSENT: usize = 256 * 1024;
+/// How long a socket for datagrams that was stopped waits for the system to take what was sent on it.
+pub(crate) const DATAGRAMS_CLOSE: Duration = Duration::from_secs(1);
+/// What a datagram that waits counts beside its bytes, so that empty ones have a limit too.
+pub(crate) const DATAGRAM_OVERHEAD: usize = 64;
 /// Posted calls a turn; more wait for the next one, behind the sockets.
 pub(crate) const CALL_BUDGET: usize = 1024;
 /// Timers a turn, likewise.

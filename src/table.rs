@@ -19,6 +19,9 @@ pub struct ConnectionId {
 /// The bit of a token that says "a listener": so connections and listeners share one key space.
 const LISTENER: u64 = 1 << 31;
 
+/// The bit beside it that says "a socket for datagrams", in tokens that are no connection's.
+const DATAGRAMS: u64 = 1 << 30;
+
 impl ConnectionId {
     /// Its place in the table, which others have had and will have.
     pub(crate) fn place(self) -> usize {
@@ -55,11 +58,37 @@ impl ListenerId {
     }
 }
 
+/// Names one socket for datagrams of one reactor, for ever: an id whose socket is closed reaches nobody.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatagramId {
+    pub(crate) index: u32,
+    pub(crate) serial: u32,
+}
+
+impl DatagramId {
+    pub(crate) fn token(self) -> Token {
+        Token(u64::from(self.serial) << 32 | u64::from(self.index) | LISTENER | DATAGRAMS)
+    }
+}
+
+impl fmt::Display for DatagramId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "udp#{}.{}", self.index, self.serial)
+    }
+}
+
+impl fmt::Debug for DatagramId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Whom a readiness is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Owner {
     Connection(ConnectionId),
     Listener(ListenerId),
+    Datagrams(DatagramId),
 }
 
 impl From<Token> for Owner {
@@ -68,8 +97,11 @@ impl From<Token> for Owner {
         let index = (token & (LISTENER - 1)) as u32;
         if token & LISTENER == 0 {
             Self::Connection(ConnectionId { index, serial })
-        } else {
+        } else if token & DATAGRAMS == 0 {
             Self::Listener(ListenerId { index, serial })
+        } else {
+            let index = index & (DATAGRAMS - 1) as u32;
+            Self::Datagrams(DatagramId { index, serial })
         }
     }
 }
@@ -226,6 +258,9 @@ mod tests {
             serial: 3,
         };
         assert_eq!(Owner::from(listener.token()), Owner::Listener(listener));
+        let (index, serial) = (listener.index, u32::MAX);
+        let datagrams = DatagramId { index, serial };
+        assert_eq!(Owner::from(datagrams.token()), Owner::Datagrams(datagrams));
     }
 
     #[test]

@@ -7,9 +7,10 @@ mod recording;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::time::Duration;
 
-use ropewalk::{Error, Listen, Listener, Reactor, Report, ServerEndpoint};
+use ropewalk::{EndpointError, Error, Listen, Listener, Reactor, Report, ServerEndpoint};
 
 /// Serves on each endpoint of the command line, or on `default` if it names none, until SIGINT or SIGTERM. `listen` puts
 /// the protocol on an endpoint; it is called once for each, so what they share is made before. With `--record FILE` all that
@@ -31,15 +32,19 @@ pub(crate) fn serve_as(
     default: &str,
     listen: impl FnMut(Listen<'_>) -> ropewalk::Result<Listener>,
 ) -> ExitCode {
-    // Warnings, and what a SIGUSR1 asks for.
-    let level = env_logger::Env::default().default_filter_or("warn,ropewalk::dump=info");
-    env_logger::init_from_env(level);
+    begin_to_log();
     match Task::read(arguments, default) {
         Ok(Task::Serve(endpoints)) => run(&endpoints, listen),
         Ok(Task::Record(file, endpoints)) => recording::record(&file, &endpoints, listen),
         Ok(Task::Replay(file)) => recording::replay(&file, listen),
         Err(code) => code,
     }
+}
+
+/// Warnings, and what a SIGUSR1 asks for.
+pub(crate) fn begin_to_log() {
+    let level = env_logger::Env::default().default_filter_or("warn,ropewalk::dump=info");
+    env_logger::init_from_env(level);
 }
 
 /// What the command line asks for.
@@ -106,10 +111,10 @@ pub(crate) fn seconds(text: Option<String>) -> Result<Duration, String> {
 }
 
 /// All of them are understood, or nothing is done: a server must not come up by half.
-pub(crate) fn endpoints(
-    arguments: &[String],
-    default: &str,
-) -> Result<Vec<ServerEndpoint>, ExitCode> {
+pub(crate) fn endpoints<E>(arguments: &[String], default: &str) -> Result<Vec<E>, ExitCode>
+where
+    E: FromStr<Err = EndpointError>,
+{
     if let Some(option) = arguments.iter().find(|argument| argument.starts_with('-')) {
         return Err(refuse(format_args!(
             "expected endpoints such as {default}, or --help, in place of {option:?}"

@@ -49,6 +49,11 @@ impl<'a> Arguments<'a> {
         Ok(arguments)
     }
 
+    /// How many positional pieces there are.
+    pub(super) fn positionals(&self) -> usize {
+        self.positional.len()
+    }
+
     /// The next positional piece.
     pub(super) fn positional(&mut self, expected: &str) -> Result<Piece, EndpointError> {
         match self.positional.pop_front() {

@@ -30,6 +30,14 @@
 //! | `unix:PATH`, `unix:@NAME` | a Unix stream on this machine | `timeout=` |
 //! | `WRAPPER:…` | the rest, through a layer | the wrapper's own |
 //!
+//! For datagrams, a [`UdpEndpoint`], which [`Reactor::bind`](crate::Reactor::bind) takes:
+//!
+//! | description | socket | keys |
+//! |---|---|---|
+//! | `udp:PORT` | bound to the port, or the service's, of 127.0.0.1; port 0: the system chooses one | `interface=` (an address, `localhost`, `*`) |
+//! | `udp6:PORT` | likewise, of ::1 | `interface=` |
+//! | `udp:ADDRESS:PORT`, `udp6:ADDRESS:PORT` | connected to this one, and to nobody else | `bind=` |
+//!
 //! Unix streams are streams as others are, but for this: a connection that is aborted, or whose deadline has passed, is to the
 //! peer one that has ended; a reset is known only by who has left input unread.
 //!
@@ -59,6 +67,7 @@ mod port;
 mod server;
 mod tcp_client;
 mod tcp_server;
+mod udp;
 mod unix;
 mod wrapping;
 
@@ -68,6 +77,7 @@ pub use port::Port;
 pub use server::ServerEndpoint;
 pub use tcp_client::TcpClientEndpoint;
 pub use tcp_server::TcpServerEndpoint;
+pub use udp::UdpEndpoint;
 pub use unix::{UnixClientEndpoint, UnixServerEndpoint};
 pub use wrapping::{Wrapped, Wrapping, WrappingOptions};
 
@@ -142,12 +152,12 @@ fn no_scheme<E: Endpoint>(description: &str, at: usize) -> EndpointError {
 
 /// All that makes a type be read from its description.
 macro_rules! read_from_descriptions {
-    ($endpoint:ty) => {
+    ($endpoint:ty, $parse:path) => {
         impl std::str::FromStr for $endpoint {
             type Err = EndpointError;
 
             fn from_str(description: &str) -> Result<Self, EndpointError> {
-                parse(description)
+                $parse(description)
             }
         }
 
@@ -177,8 +187,9 @@ macro_rules! read_from_descriptions {
     };
 }
 
-read_from_descriptions!(ServerEndpoint);
-read_from_descriptions!(ClientEndpoint);
+read_from_descriptions!(ServerEndpoint, parse);
+read_from_descriptions!(ClientEndpoint, parse);
+read_from_descriptions!(UdpEndpoint, udp::parse);
 
 /// A description is refused at this place, where this was expected.
 #[cfg(test)]

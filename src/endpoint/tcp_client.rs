@@ -143,7 +143,10 @@ fn seconds(text: &str) -> Option<Duration> {
     ))
 }
 
-fn read_bind(piece: &Piece, arguments: &Arguments<'_>) -> Result<SocketAddr, EndpointError> {
+pub(super) fn read_bind(
+    piece: &Piece,
+    arguments: &Arguments<'_>,
+) -> Result<SocketAddr, EndpointError> {
     let alone = without_brackets(&piece.text).parse::<IpAddr>();
     alone
         .map(|address| SocketAddr::new(address, 0))
@@ -185,7 +188,7 @@ fn write_seconds(f: &mut fmt::Formatter<'_>, key: &str, time: Option<Duration>) 
     }
 }
 
-fn write_bind(f: &mut fmt::Formatter<'_>, bind: &SocketAddr) -> fmt::Result {
+pub(super) fn write_bind(f: &mut fmt::Formatter<'_>, bind: &SocketAddr) -> fmt::Result {
     match bind {
         // An address with a scope is only read with a port.
         SocketAddr::V6(bind) if bind.scope_id() != 0 => {

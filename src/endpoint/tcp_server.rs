@@ -50,19 +50,28 @@ impl TcpServerEndpoint {
 pub(super) const KEYS: &str = "interface, backlog";
 
 pub(super) fn tcp(arguments: &mut Arguments<'_>) -> Result<ServerEndpoint, EndpointError> {
-    tcp_by(arguments, |text| match text {
-        "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
-        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
-        address => address.parse().ok(),
-    })
+    tcp_by(arguments, v4_interface)
 }
 
 pub(super) fn tcp6(arguments: &mut Arguments<'_>) -> Result<ServerEndpoint, EndpointError> {
-    tcp_by(arguments, |text| match text {
+    tcp_by(arguments, v6_interface)
+}
+
+/// What `interface=` may say where a scheme has no version of its own.
+pub(super) fn v4_interface(text: &str) -> Option<IpAddr> {
+    match text {
+        "*" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        "localhost" => Some(Ipv4Addr::LOCALHOST.into()),
+        address => address.parse().ok(),
+    }
+}
+
+pub(super) fn v6_interface(text: &str) -> Option<IpAddr> {
+    match text {
         "*" => Some(Ipv6Addr::UNSPECIFIED.into()),
         "localhost" => Some(Ipv6Addr::LOCALHOST.into()),
         address => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
-    })
+    }
 }
 
 fn tcp_by(
@@ -73,20 +82,27 @@ fn tcp_by(
     // First, for whoever writes an address before the port is to be told of this.
     arguments.no_more_positional("key=value, such as interface=127.0.0.1, after the port")?;
     let port = Port::read(&port, arguments)?;
+    Ok(ServerEndpoint::Tcp(TcpServerEndpoint {
+        interface: read_interface(arguments, interface_of)?,
+        port,
+        backlog: read_backlog(arguments)?,
+    }))
+}
+
+/// Without a word about it, it is loopback.
+pub(super) fn read_interface(
+    arguments: &mut Arguments<'_>,
+    interface_of: fn(&str) -> Option<IpAddr>,
+) -> Result<IpAddr, EndpointError> {
     let localhost = Piece {
         at: 0,
         text: "localhost".to_owned(),
     };
     let interface = arguments.keyed(&["interface"])?.unwrap_or(localhost);
-    let Some(interface_address) = interface_of(without_brackets(&interface.text)) else {
+    interface_of(without_brackets(&interface.text)).ok_or_else(|| {
         let expected = "an address of the scheme's family, localhost or *";
-        return Err(arguments.expected(interface.at, expected));
-    };
-    Ok(ServerEndpoint::Tcp(TcpServerEndpoint {
-        interface: interface_address,
-        port,
-        backlog: read_backlog(arguments)?,
-    }))
+        arguments.expected(interface.at, expected)
+    })
 }
 
 pub(super) fn read_backlog(arguments: &mut Arguments<'_>) -> Result<Option<u32>, EndpointError> {
@@ -108,13 +124,17 @@ impl fmt::Display for TcpServerEndpoint {
             "tcp"
         };
         write!(f, "{scheme}:{}", self.port)?;
-        match self.interface {
-            IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => {}
-            any if any.is_unspecified() => f.write_str(":interface=*")?,
-            IpAddr::V4(address) => write!(f, ":interface={address}")?,
-            IpAddr::V6(address) => write!(f, ":interface=[{address}]")?,
-        }
+        write_interface(f, self.interface)?;
         write_backlog(f, self.backlog)
+    }
+}
+
+pub(super) fn write_interface(f: &mut fmt::Formatter<'_>, interface: IpAddr) -> fmt::Result {
+    match interface {
+        IpAddr::V4(Ipv4Addr::LOCALHOST) | IpAddr::V6(Ipv6Addr::LOCALHOST) => Ok(()),
+        any if any.is_unspecified() => f.write_str(":interface=*"),
+        IpAddr::V4(address) => write!(f, ":interface={address}"),
+        IpAddr::V6(address) => write!(f, ":interface=[{address}]"),
     }
 }
 

@@ -3,12 +3,14 @@
 
 mod adopt;
 mod connect;
+mod send;
 
 use std::fmt;
 use std::io;
 
 pub use adopt::AdoptError;
 pub use connect::{ConnectError, NameError};
+pub use send::SendError;
 
 /// What a call into this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -25,6 +27,11 @@ pub enum Error {
         endpoint: String,
         /// What the system said.
         error: OsError,
+    },
+    /// The network has no datagrams: that of a recorder, or of a unit test of connections.
+    NoDatagrams {
+        /// What was asked for.
+        endpoint: String,
     },
     /// The socket that was inherited can't be taken over.
     Adopt {
@@ -46,6 +53,12 @@ impl fmt::Display for Error {
         match self {
             Self::Endpoint(error) => error.fmt(f),
             Self::Listen { endpoint, error } => write!(f, "can't listen on {endpoint}: {error}"),
+            Self::NoDatagrams { endpoint } => {
+                write!(
+                    f,
+                    "can't listen on {endpoint}: this network has no datagrams"
+                )
+            }
             Self::Adopt { endpoint, error } => write!(f, "can't listen on {endpoint}: {error}"),
             Self::Stopping => f.write_str("the reactor is stopping"),
             Self::AlreadyRun => f.write_str("this reactor was run before; make a new one"),

@@ -19,6 +19,7 @@ mod arrival;
 mod asking;
 mod clock;
 mod credentials;
+mod datagram;
 mod names;
 mod options;
 mod os;
@@ -42,6 +43,7 @@ mod stamps;
 #[path = "no_stamps.rs"]
 mod stamps;
 mod time;
+mod udp;
 #[cfg(unix)]
 mod unix;
 #[cfg(not(unix))]
@@ -65,6 +67,7 @@ use crate::error::{AdoptError, NameError};
 pub use arrival::{Arrival, StampedBy};
 pub use asking::{Found, LookupId, Question};
 pub use credentials::Credentials;
+pub use datagram::{DatagramNetwork, DatagramOptions, Multicast, ReceivedDatagram};
 pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
 pub use pieces::{NotWhole, Piece};
@@ -224,6 +227,11 @@ pub trait Network {
     /// # Errors
     /// What `shutdown` says.
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()>;
+
+    /// The datagrams of this network. A network of streams alone has none.
+    fn datagrams(&mut self) -> Option<&mut dyn DatagramNetwork> {
+        None
+    }
 
     /// The error pending on the socket, which this takes off it: the kernel tells it once.
     fn take_error(&mut self, socket: SocketId) -> Option<io::Error>;

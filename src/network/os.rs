@@ -1,6 +1,7 @@
 //! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
+mod datagrams;
 mod limits;
 mod waiting;
 mod waker;
@@ -29,8 +30,9 @@ use super::stamps::Stamps;
 use super::unix::{self, SocketFile};
 use super::workers::Workers;
 use super::{
-    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Question, Received, Resolver, SocketId, Time, Token, Wake, Work, WorkId,
+    Arrival, Batch, ConnectOptions, Credentials, DatagramNetwork, DeferError, Farewell,
+    ListenOptions, LookupId, Network, Question, Received, Resolver, SocketId, Time, Token, Wake,
+    Work, WorkId,
 };
 use crate::address::Address;
 use crate::endpoint::Inherited;
@@ -133,12 +135,11 @@ impl OsNetwork {
     fn keep_listener(&mut self, mut listener: Socket, token: Token) -> io::Result<SocketId> {
         let token = selector_token(token)?;
         let registry = self.poll.registry();
+        let calls = Interest::READABLE;
         match &mut listener {
-            Socket::Listener(listener) => registry.register(listener, token, Interest::READABLE)?,
-            Socket::UnixListener(listener) => {
-                registry.register(listener, token, Interest::READABLE)?;
-            }
-            Socket::Stream(_) | Socket::Vacant(_) => return Err(io::ErrorKind::InvalidInput.into()),
+            Socket::Listener(listener) => registry.register(listener, token, calls)?,
+            Socket::UnixListener(listener) => registry.register(listener, token, calls)?,
+            _ => return Err(io::ErrorKind::InvalidInput.into()),
         }
         Ok(self.keep(listener))
     }
@@ -296,6 +297,10 @@ impl Network for OsNetwork {
         self.stream(socket)?.shutdown(Shutdown::Write)
     }
 
+    fn datagrams(&mut self) -> Option<&mut dyn DatagramNetwork> {
+        Some(self)
+    }
+
     fn take_error(&mut self, socket: SocketId) -> Option<io::Error> {
         let stream = self.stream(socket).ok()?;
         stream.take_error().unwrap_or_else(Some)
@@ -330,6 +335,7 @@ impl Network for OsNetwork {
             Socket::Listener(listener) => Some(SockRef::from(listener)),
             Socket::UnixListener(listener) => unix::options(listener),
             Socket::Stream(stream) => Some(SockRef::from(stream)),
+            Socket::Datagram(socket) => Some(SockRef::from(socket)),
             Socket::Vacant(_) => None,
         }
     }

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use socket2::{Domain, Protocol, SockAddr, SockRef, TcpKeepalive, Type};
 
 use super::unix::UnixListener;
@@ -25,6 +25,7 @@ pub(super) enum Socket {
     UnixListener(UnixListener),
     /// Of either family: the calls are the same.
     Stream(TcpStream),
+    Datagram(UdpSocket),
     /// With the next vacant place of the page.
     Vacant(u16),
 }
@@ -37,14 +38,14 @@ impl Entry for Socket {
     fn next_vacant(&self) -> Option<u16> {
         match self {
             Self::Vacant(next) => Some(*next),
-            Self::Listener(_) | Self::UnixListener(_) | Self::Stream(_) => None,
+            Self::Listener(_) | Self::UnixListener(_) | Self::Stream(_) | Self::Datagram(_) => None,
         }
     }
 }
 
 /// A socket that listens. Options that connections are to have are set on it, for those inherit them.
 pub(super) fn listen(address: SocketAddr, options: &ListenOptions) -> io::Result<socket2::Socket> {
-    let socket = non_blocking(Domain::for_address(address), Some(Protocol::TCP))?;
+    let socket = tcp(address)?;
     // A restarted server may bind while its old connections linger. On Windows the same option lets ports be stolen.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
@@ -63,7 +64,7 @@ pub(super) fn connect(
     address: SocketAddr,
     options: &ConnectOptions,
 ) -> io::Result<socket2::Socket> {
-    let socket = non_blocking(Domain::for_address(address), Some(Protocol::TCP))?;
+    let socket = tcp(address)?;
     match &options.bind {
         None => {}
         Some(Address::Tcp(local)) => socket.bind(&(*local).into())?,
@@ -132,16 +133,25 @@ pub(super) fn set_options(
     Ok(())
 }
 
-/// A stream socket that is non-blocking, and closed in children; where the system can do it, by the call that makes it.
+fn tcp(address: SocketAddr) -> io::Result<socket2::Socket> {
+    non_blocking(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )
+}
+
+/// A socket that is non-blocking, and closed in children; where the system can do it, by the call that makes it.
 pub(super) fn non_blocking(
     domain: Domain,
+    kind: Type,
     protocol: Option<Protocol>,
 ) -> io::Result<socket2::Socket> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    let socket = socket2::Socket::new(domain, Type::STREAM.nonblocking(), protocol)?;
+    let socket = socket2::Socket::new(domain, kind.nonblocking(), protocol)?;
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let socket = {
-        let socket = socket2::Socket::new(domain, Type::STREAM, protocol)?;
+        let socket = socket2::Socket::new(domain, kind, protocol)?;
         socket.set_nonblocking(true)?;
         socket
     };

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mio::net::TcpStream;
-use socket2::{Domain, SockAddr, SockRef, Socket};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 use super::sockets::{non_blocking, retry_interrupted};
 use super::{ConnectOptions, ListenOptions};
@@ -58,7 +58,7 @@ pub(super) fn listen(
     address: &UnixAddress,
     options: &ListenOptions,
 ) -> io::Result<(UnixListener, Option<SocketFile>)> {
-    let socket = non_blocking(Domain::UNIX, None)?;
+    let socket = non_blocking(Domain::UNIX, Type::STREAM, None)?;
     let file = match address {
         UnixAddress::Path(path) => Some(bind(&socket, path)?),
         _ => {
@@ -106,7 +106,7 @@ fn remove_dead(path: &Path, address: &SockAddr) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(error),
     };
-    let probe = non_blocking(Domain::UNIX, None)?;
+    let probe = non_blocking(Domain::UNIX, Type::STREAM, None)?;
     match retry_interrupted(|| probe.connect(address)) {
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -124,7 +124,7 @@ pub(super) fn connect(address: &UnixAddress, options: &ConnectOptions) -> io::Re
     if options.bind.is_some() {
         return Err(ErrorKind::AddrNotAvailable.into());
     }
-    let socket = non_blocking(Domain::UNIX, None)?;
+    let socket = non_blocking(Domain::UNIX, Type::STREAM, None)?;
     let address = system_address(address)?;
     retry_interrupted(|| socket.connect(&address))?;
     Ok(stream(socket.into()))

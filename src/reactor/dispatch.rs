@@ -7,15 +7,19 @@ use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
 use crate::network::{Farewell, Posted, SocketId, let_go, panic_message};
 use crate::protocol::{Protocol, downcast};
-use crate::table::ConnectionId;
+use crate::table::{ConnectionId, DatagramId};
 use crate::transport::Transport;
 
+use super::datagrams::DatagramCall;
 use super::{Caller, Reactor};
 
 /// A call that was posted to be made when no callback is under way.
 pub(super) enum Call {
     Reactor(Box<dyn FnOnce(&mut Reactor)>),
     Protocol(ProtocolCall),
+    Datagrams(DatagramCall),
+    /// A socket for datagrams is over.
+    Stopped(DatagramId),
 }
 
 /// A call that another thread posted.
@@ -312,6 +316,8 @@ impl Reactor {
                     self.postpone_or_drop(call);
                 }
             }
+            Call::Datagrams(call) => self.make_datagram_call(call),
+            Call::Stopped(id) => self.close_datagrams(id),
         }
     }
 

@@ -71,6 +71,9 @@ impl fmt::Display for Dump<'_> {
         for (_, listener) in &reactor.listeners {
             writeln!(f, "listener {}", reactor.describe(listener))?;
         }
+        for id in reactor.datagrams.ids().into_iter().take(SHOWN) {
+            writeln!(f, "{}", reactor.describe_datagrams(id))?;
+        }
         for id in self.shown() {
             self.connection(f, id)?;
         }
@@ -117,8 +120,10 @@ impl Dump<'_> {
         let (mut calls, mut repeated, mut own) = (0, 0, 0);
         for timed in timers.actions() {
             *match timed {
-                Timed::Call(_) | Timed::ProtocolCall(_) => &mut calls,
-                Timed::Every(..) | Timed::ProtocolEvery(..) => &mut repeated,
+                Timed::Call(_) | Timed::ProtocolCall(_) | Timed::DatagramCall(_) => &mut calls,
+                Timed::Every(..) | Timed::ProtocolEvery(..) | Timed::DatagramEvery(..) => {
+                    &mut repeated
+                }
                 Timed::Phase(_)
                 | Timed::Stall(_)
                 | Timed::Idle(..)
@@ -128,6 +133,8 @@ impl Dump<'_> {
                 | Timed::Accept(_)
                 | Timed::Attempt(_)
                 | Timed::LookUp(_)
+                | Timed::Receive(_)
+                | Timed::Close(_)
                 | Timed::Stop => &mut own,
             } += 1;
         }

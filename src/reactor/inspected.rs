@@ -8,6 +8,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::connection::{Cutting, NONE, Phase, Pressure, Reading, Writing};
+use crate::datagram::DatagramProtocol;
 use crate::framing::FramingKind;
 use crate::inspector::{Inspector, RarePath};
 use crate::latest::Latest;
@@ -71,6 +72,16 @@ impl Reactor {
         }
     }
 
+    pub(super) fn beginning_on_datagrams(
+        &self,
+        protocol: Box<dyn DatagramProtocol>,
+    ) -> Box<dyn DatagramProtocol> {
+        match &self.inspector {
+            None => protocol,
+            Some(inspector) => inspector.wrap_datagrams(protocol),
+        }
+    }
+
     pub(crate) fn socket_of(&self, id: ConnectionId) -> Option<SocketId> {
         self.connections.get(id)?.socket()
     }
@@ -121,7 +132,7 @@ impl Reactor {
                     !connection.queued && !connection.awaits_rate(Direction::Received)
                 })
                 .map(|_| id),
-            Owner::Listener(_) => None,
+            Owner::Listener(_) | Owner::Datagrams(_) => None,
         }
     }
 

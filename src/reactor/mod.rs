@@ -7,6 +7,7 @@ mod builders;
 mod calls;
 mod close;
 mod connect;
+mod datagrams;
 mod deferring;
 mod dispatch;
 mod dump;
@@ -72,6 +73,7 @@ use crate::timer::{TimerId, Timers};
 use accept::ListenerState;
 pub use builders::{Connect, Listen};
 pub(crate) use connect::Connecting;
+pub use datagrams::{Bind, DatagramSocket};
 use deferring::Works;
 use dispatch::Call;
 pub(crate) use dispatch::OnProtocol;
@@ -130,6 +132,7 @@ pub struct Reactor {
     pub(crate) settings: Slab<Settings>,
     listeners: Slab<ListenerState>,
     next_listener: u32,
+    datagrams: datagrams::Datagrams,
     wrappers: Wrappers,
     timers: Timers<Timed>,
     due: Vec<TimerId>,
@@ -220,6 +223,7 @@ impl Reactor {
             settings,
             listeners: Slab::new(),
             next_listener: 0,
+            datagrams: datagrams::Datagrams::default(),
             wrappers: Wrappers::new(),
             timers: Timers::new(),
             due: Vec::new(),
@@ -355,6 +359,7 @@ impl Reactor {
             connections: self.connections.len() as u64,
             connections_unsent: self.outs.len() as u64,
             listeners: self.listeners.len() as u64,
+            datagram_sockets: self.datagrams.len() as u64,
             timers: self.timers.len() as u64,
             works_waiting: self.works.len() as u64,
             calls_waiting: (self.calls.len() + mailbox.map_or(0, Mailbox::waiting)) as u64,

@@ -153,6 +153,7 @@ impl Reactor {
         }
         if self.running == Running::Draining
             && self.ended.is_empty()
+            && self.datagrams.is_empty()
             && self.connections.all(Connection::is_connecting)
         {
             self.tell_the_refused();
@@ -223,6 +224,7 @@ impl Reactor {
                 _ => {}
             }
         }
+        self.tell_datagrams_stopping();
         self.call_hooks(ShutdownPhase::During);
         if self.stop_within == Some(Duration::ZERO) {
             self.cut_off_all();
@@ -239,6 +241,7 @@ impl Reactor {
     }
 
     fn cut_off_all(&mut self) {
+        self.cut_off_datagrams();
         for id in self.connections.ids() {
             match self.connections.get(id).map(|connection| connection.phase) {
                 Some(Phase::Lingering) => self.free(id, Farewell::Close),

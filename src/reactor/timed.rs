@@ -7,11 +7,12 @@ use crate::limits::TIMER_BUDGET;
 use crate::network::{LookupId, Time};
 use crate::protocol::{Protocol, downcast};
 use crate::rate::Direction;
-use crate::table::{ConnectionId, ListenerId};
+use crate::table::{ConnectionId, DatagramId, ListenerId};
 use crate::timer::{Cancelled, TimerId};
 use crate::transport::Transport;
 
 use super::Reactor;
+use super::datagrams::{DatagramCall, RepeatedDatagramCall};
 use super::dispatch::ProtocolCall;
 use super::idle::Watched;
 
@@ -21,6 +22,12 @@ pub(super) enum Timed {
     Every(Duration, Repeated),
     ProtocolCall(ProtocolCall),
     ProtocolEvery(Duration, ConnectionId, u32, RepeatedCall),
+    DatagramCall(DatagramCall),
+    DatagramEvery(Duration, DatagramId, RepeatedDatagramCall),
+    /// A socket for datagrams of which each call had failed.
+    Receive(DatagramId),
+    /// The system has had time enough to take what was sent on a socket for datagrams.
+    Close(DatagramId),
     /// The deadline of a connection's phase.
     Phase(ConnectionId),
     /// A name's next address is to be tried beside those that have not answered.
@@ -188,6 +195,8 @@ impl Reactor {
         let id = match timed {
             Timed::ProtocolCall(call) => call.id,
             Timed::ProtocolEvery(_, id, ..) => *id,
+            Timed::DatagramCall(call) => return self.disown_for_datagrams(call.id, timer),
+            Timed::DatagramEvery(_, id, _) => return self.disown_for_datagrams(*id, timer),
             _ => return,
         };
         if let Some(rare) = self
@@ -250,6 +259,17 @@ impl Reactor {
                     self.drop_guarded(call);
                 }
             }
+            Timed::DatagramEvery(interval, id, mut call) => {
+                let beats = Beats::at(self.now, due, interval);
+                if self.repeat_for_datagrams(id, &mut call, beats.count) {
+                    let again = Timed::DatagramEvery(interval, id, call);
+                    self.go_on(timer, beats.next, again);
+                } else {
+                    self.counters.stale_calls += 1;
+                    self.timers.finish(timer);
+                    self.drop_guarded(call);
+                }
+            }
             once => {
                 self.timers.finish(timer);
                 self.disown(&once, timer);
@@ -270,6 +290,9 @@ impl Reactor {
                 self.guarded("a delayed call", call);
             }
             Timed::ProtocolCall(call) => self.make(super::Call::Protocol(call)),
+            Timed::DatagramCall(call) => self.make_datagram_call(call),
+            Timed::Receive(id) => self.receive_again(id),
+            Timed::Close(id) => self.tell_stopped(id),
             Timed::Phase(id) => self.phase_timed_out(id),
             Timed::Attempt(id) => self.begin_attempt(id),
             Timed::LookUp(lookup) => self.look_up_timed_out(lookup),
@@ -280,7 +303,7 @@ impl Reactor {
             Timed::Share(settings, direction) => self.call_those_in_line(settings, direction),
             Timed::Accept(id) => self.queue_listener(id),
             Timed::Stop => self.stop_timed_out(),
-            Timed::Every(..) | Timed::ProtocolEvery(..) => {}
+            Timed::Every(..) | Timed::ProtocolEvery(..) | Timed::DatagramEvery(..) => {}
         }
     }
 }

@@ -71,6 +71,9 @@ impl Turn {
             match Owner::from(readiness.token) {
                 Owner::Connection(id) => reactor.serve(id, readiness, &mut self.buffer),
                 Owner::Listener(id) => reactor.accept_unless_queued(id),
+                Owner::Datagrams(id) => {
+                    reactor.serve_datagrams(id, readiness, &mut self.buffer);
+                }
             }
             // Replies leave while their connection is still in the cache, unless somebody writes to others: then all
             // wait, to go out in one piece each.
@@ -88,6 +91,9 @@ impl Turn {
             match reactor.ready.pop_front() {
                 Some(Owner::Connection(id)) => reactor.serve_queued(id, &mut self.buffer),
                 Some(Owner::Listener(id)) => reactor.accept_queued(id),
+                Some(Owner::Datagrams(id)) => {
+                    reactor.serve_queued_datagrams(id, &mut self.buffer);
+                }
                 None => break,
             }
         }

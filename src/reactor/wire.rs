@@ -1,7 +1,9 @@
 //! The transcript of the wire, for people: what each connection received and sent, at target `ropewalk::wire`, level
 //! trace. Owns its wording; costs one comparison when it is off.
 
-use crate::table::{ConnectionId, Table};
+use std::net::SocketAddr;
+
+use crate::table::{ConnectionId, DatagramId, Table};
 
 /// How many bytes of each piece are shown.
 const SHOWN: usize = 64;
@@ -33,11 +35,24 @@ pub(super) fn event(id: ConnectionId, table: &Table, what: std::fmt::Arguments<'
     }
 }
 
+#[inline]
+pub(super) fn datagram(id: DatagramId, arrow: &str, other: Option<SocketAddr>, data: &[u8]) {
+    if log::log_enabled!(target: "ropewalk::wire", log::Level::Trace) {
+        let other = other.map_or_else(|| "?".to_owned(), |other| other.to_string());
+        let size = data.len();
+        log::trace!(target: "ropewalk::wire", "{id} {other} {arrow} {size}B {}", excerpt(data, size));
+    }
+}
+
 #[cold]
 fn line(id: ConnectionId, table: &Table, arrow: &str, data: &[u8], size: usize) {
+    log::trace!(target: "ropewalk::wire", "{id} {} {arrow} {size}B {}", peer(id, table), excerpt(data, size));
+}
+
+fn excerpt(data: &[u8], size: usize) -> String {
     let shown = data[..data.len().min(SHOWN)].escape_ascii();
     let more = if size > SHOWN { "…" } else { "" };
-    log::trace!(target: "ropewalk::wire", "{id} {} {arrow} {}B \"{shown}{more}\"", peer(id, table), size);
+    format!("\"{shown}{more}\"")
 }
 
 fn peer(id: ConnectionId, table: &Table) -> String {

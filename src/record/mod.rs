@@ -50,6 +50,8 @@
 //!   where it was told in the recorded run: what comes of it must depend on nothing but what it was given.
 //! - What a program learns past its reactor: files, the environment, the order of a `HashMap`, another clock, threads. In
 //!   particular what it reads by [`socket_options`](crate::Reactor::socket_options), which a replay does not have.
+//! - Datagrams. While a run is recorded no socket can be bound for them: [`Reactor::bind`] is refused, as
+//!   [`Error::NoDatagrams`](crate::Error::NoDatagrams).
 //! - The log. A replay may tell more than the recorded run did, and be looked at in a debugger for as long as one likes.
 //!
 //! # The tape

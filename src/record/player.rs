@@ -344,7 +344,7 @@ impl Player {
 fn connection(token: Token) -> Option<ConnectionId> {
     match Owner::from(token) {
         Owner::Connection(id) => Some(id),
-        Owner::Listener(_) => None,
+        Owner::Listener(_) | Owner::Datagrams(_) => None,
     }
 }
 

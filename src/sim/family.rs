@@ -58,11 +58,19 @@ pub enum Family {
     Crashes,
     /// A reactor is stopped in order, and begins again later.
     Stops,
+    /// Datagrams get lost, or the word that nobody takes them.
+    Losses,
+    /// Datagrams come twice.
+    Duplicates,
+    /// Datagrams are held up on their way, and come behind later ones.
+    Reordering,
+    /// Of a datagram only the beginning is received.
+    Truncation,
 }
 
 impl Family {
     /// All of them, in the order of their declaration.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 29] = [
         Self::Latency,
         Self::Order,
         Self::Chunking,
@@ -88,6 +96,10 @@ impl Family {
         Self::Panics,
         Self::Crashes,
         Self::Stops,
+        Self::Losses,
+        Self::Duplicates,
+        Self::Reordering,
+        Self::Truncation,
     ];
 
     pub(super) const COUNT: usize = Self::ALL.len();
@@ -120,6 +132,10 @@ impl Family {
             Self::Panics => "panics",
             Self::Crashes => "crashes",
             Self::Stops => "stops",
+            Self::Losses => "losses",
+            Self::Duplicates => "duplicates",
+            Self::Reordering => "reordering",
+            Self::Truncation => "truncation",
         }
     }
 
@@ -169,6 +185,6 @@ mod tests {
         for (place, family) in Family::ALL.into_iter().enumerate() {
             assert_eq!(family as usize, place);
         }
-        assert_eq!(Family::Stops as usize + 1, Family::COUNT);
+        assert_eq!(Family::Truncation as usize + 1, Family::COUNT);
     }
 }

@@ -13,7 +13,7 @@ pub enum Faults {
     /// turns some of these on, more or less strongly. What a test expects to the letter holds in it.
     Unnoticeable,
     /// Everything: connections refused and reset, hosts cut off from each other, stalled, crashed and begun again,
-    /// descriptors wanting, clocks that leap, callbacks that panic; each [`Family`](super::Family) on in about half
+    /// descriptors wanting, clocks that leap, callbacks that panic, datagrams lost, doubled, late and cut off; each [`Family`](super::Family) on in about half
     /// of the seeds. A test can expect little to the letter in it, but the world judges, as [the guide](crate::guide::own_protocol) tells.
     All,
 }

@@ -12,6 +12,7 @@ use super::flag::Flag;
 use super::link::EndId;
 use super::ports::Ports;
 use super::random::Random;
+use super::udp::UdpSocket;
 use super::unix_names::{UnixNames, is_unix};
 use crate::error::NameError;
 use crate::network::{
@@ -43,6 +44,7 @@ pub(super) struct Host {
     /// Sockets that something happened to since they were last told of, in that order, each once.
     marked: VecDeque<SocketId>,
     pub(super) ports: Ports,
+    pub(super) udp_ports: Ports,
     pub(super) unix: UnixNames,
     /// Who its processes are, if that was said.
     pub(super) credentials: Option<Credentials>,
@@ -93,6 +95,7 @@ pub(super) enum Socket {
         /// What its readiness is told under; nothing is told before it is known.
         token: Option<Token>,
     },
+    Datagrams(UdpSocket),
 }
 
 #[derive(Debug)]
@@ -115,9 +118,9 @@ pub(super) struct Injected {
 }
 
 impl Socket {
-    /// Whether it is a listener of the test's script, which no process holds and nobody polls.
+    /// Whether it is one of the test's script, which no process holds and nobody polls.
     fn is_scripted(&self) -> bool {
-        matches!(self, Self::Listener(Listener { token: None, .. }))
+        !matches!(self, Self::Stream { .. }) && self.token().is_none()
     }
 }
 
@@ -136,6 +139,7 @@ impl Host {
             wanting: None,
             marked: VecDeque::new(),
             ports: Ports::default(),
+            udp_ports: Ports::default(),
             unix: UnixNames::default(),
             credentials: None,
             connections: 0,
@@ -239,6 +243,10 @@ impl Host {
                 self.let_go_of(listener.address);
                 listener.backlog.into()
             }
+            Some(Socket::Datagrams(socket)) => {
+                self.release_udp(socket.address.port());
+                Vec::new()
+            }
             None => Vec::new(),
         }
     }
@@ -254,14 +262,14 @@ impl Host {
     pub(super) fn end_of(&self, id: SocketId) -> Option<EndId> {
         match self.socket(id)? {
             Socket::Stream { end, .. } => Some(*end),
-            Socket::Listener(_) => None,
+            Socket::Listener(_) | Socket::Datagrams(_) => None,
         }
     }
 
     pub(super) fn listener_mut(&mut self, id: SocketId) -> Option<&mut Listener> {
         match self.socket_mut(id)? {
             Socket::Listener(listener) => Some(listener),
-            Socket::Stream { .. } => None,
+            Socket::Stream { .. } | Socket::Datagrams(_) => None,
         }
     }
 
@@ -318,9 +326,7 @@ impl Host {
         let Some(Some(slot)) = self.slots.get_mut(id.0 as usize) else {
             return;
         };
-        let (Socket::Stream { token, .. } | Socket::Listener(Listener { token, .. })) =
-            &slot.socket;
-        if token.is_some() && !slot.marked {
+        if slot.socket.token().is_some() && !slot.marked {
             slot.marked = true;
             self.marked.push_back(id);
         }
@@ -359,7 +365,7 @@ impl Host {
             .filter(|slot| slot.told.is_some_and(|told| told < poll))
             .filter_map(|slot| match &slot.socket {
                 Socket::Stream { token, .. } => *token,
-                Socket::Listener(_) => None,
+                Socket::Listener(_) | Socket::Datagrams(_) => None,
             })
             .collect()
     }

@@ -2,22 +2,24 @@
 //! reactor has shown so far; what its protocols hear is the witness's part.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
 
 use super::choose::Site;
+use super::datagram_witness::DatagramWitness;
 use super::fabric::{Fabric, Shared};
 use super::host::HostId;
 use super::link::EndId;
 use super::listening::Asked;
 use super::panics;
 use super::witness::Witness;
+use crate::datagram::DatagramProtocol;
 use crate::inspector::{Inspector, RarePath};
 use crate::network::{SocketId, Time};
 use crate::protocol::Protocol;
 use crate::reactor::Reactor;
-use crate::table::ConnectionId;
+use crate::table::{ConnectionId, DatagramId};
 
 /// A socket that was told to be readable is read within so many polls of its host, or is not wanted to be read.
 const PATIENCE: u64 = 64;
@@ -58,6 +60,8 @@ pub(super) struct Judge {
     pub(super) depth: Cell<u32>,
     /// Whose protocols were told that they are made, and nothing of a loss; with what each has asked for.
     pub(super) open: RefCell<BTreeMap<ConnectionId, Rc<Asked>>>,
+    /// Those of datagrams that were told that they are started, and not that they are stopped.
+    open_datagrams: RefCell<BTreeSet<DatagramId>>,
     /// When the last timer fired, and for when it had been set.
     fired: Cell<(Time, Time)>,
     /// What waited unsent beyond the hard limit when the last turn ended, and how much its kernel had taken by then.
@@ -74,14 +78,31 @@ impl Judge {
             verdict,
             depth: Cell::new(0),
             open: RefCell::default(),
+            open_datagrams: RefCell::default(),
             fired: Cell::new((Time::START, Time::START)),
             excess: RefCell::default(),
             panics: Cell::new(0),
         })
     }
 
+    /// A panic that is nobody's fault. The hook that prints panics hears nothing of it.
+    pub(super) fn panic_if_chosen(&self) {
+        if self.panics() {
+            std::panic::resume_unwind(Box::new("a fault of the simulated world"));
+        }
+    }
+
+    /// A protocol of datagrams was told that it is started, or stopped.
+    pub(super) fn begins_on_datagrams(&self, id: DatagramId) {
+        self.open_datagrams.borrow_mut().insert(id);
+    }
+
+    pub(super) fn ends_on_datagrams(&self, id: DatagramId) {
+        self.open_datagrams.borrow_mut().remove(&id);
+    }
+
     /// Whether the callback that comes is to panic.
-    pub(super) fn panics(&self) -> bool {
+    fn panics(&self) -> bool {
         let panics = self.fabric.borrow_mut().choose(Site::Panic, 2) == 1;
         self.panics.set(self.panics.get() + u64::from(panics));
         panics
@@ -169,8 +190,11 @@ impl Judge {
     pub(super) fn after_stop(&self, reactor: &Reactor) {
         let counters = reactor.counters();
         let descriptors = self.fabric.borrow().host(self.host).open_descriptors();
-        let open = self.open.borrow().len();
-        let left = counters.connections + counters.connections_unsent + counters.listeners;
+        let open = self.open.borrow().len() + self.open_datagrams.borrow().len();
+        let left = counters.connections
+            + counters.connections_unsent
+            + counters.listeners
+            + counters.datagram_sockets;
         if descriptors + open > 0 || left > 0 {
             self.verdict.say("conservation", || {
                 format!(
@@ -197,6 +221,10 @@ impl Inspection {
 impl Inspector for Inspection {
     fn wrap(&self, protocol: Box<dyn Protocol>) -> Box<dyn Protocol> {
         Box::new(Witness::new(protocol, self.0.clone()))
+    }
+
+    fn wrap_datagrams(&self, protocol: Box<dyn DatagramProtocol>) -> Box<dyn DatagramProtocol> {
+        Box::new(DatagramWitness::new(protocol, self.0.clone()))
     }
 
     fn hands_over(&self, id: ConnectionId) {

@@ -5,10 +5,12 @@
 //! The reactors in it are the same code as in production: only the [`Network`](crate::network::Network) below them is
 //! another. To read on: `world` (what a test may ask of it), `turning` (whose turn it is), `peer` (scripts), `fabric` (what a kernel does), `pipe` (one
 //! direction of a stream), `choose` (where decisions come from), `judge` and `witness` (what holds of every reactor),
-//! `listening`, `unheard` and `written` (the bytes that these compare).
+//! `listening`, `unheard` and `written` (the bytes that these compare); of datagrams `datagram_peer`, `udp` and `datagram_witness`.
 
 mod choose;
 mod conditions;
+mod datagram_peer;
+mod datagram_witness;
 mod errno;
 mod fabric;
 mod family;
@@ -36,6 +38,7 @@ mod striking;
 mod sweep;
 mod trace;
 mod turning;
+mod udp;
 mod unheard;
 mod unix_names;
 mod witness;
@@ -47,6 +50,7 @@ mod tests;
 
 pub use choose::{Tape, TapeError};
 pub use conditions::Call;
+pub use datagram_peer::DatagramPeer;
 pub use family::Family;
 pub use faults::Faults;
 pub use ladder::Ladder;

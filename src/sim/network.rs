@@ -1,6 +1,8 @@
 //! One simulated host as its reactor sees it. Owns nothing but the handle: every call is a short borrow of the fabric,
 //! over before it returns, and none of them waits.
 
+mod datagrams;
+
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -17,9 +19,9 @@ use crate::error::NameError;
 use crate::limits::{WORK_THREADS, WORK_WAITING};
 use crate::network::resolver::ask;
 use crate::network::{
-    Arrival, Batch, ConnectOptions, Credentials, DeferError, Farewell, ListenOptions, LookupId,
-    Network, Question, Received, Resolver, SocketId, StampedBy, Time, Token, Wake, Work, WorkId,
-    run_work,
+    Arrival, Batch, ConnectOptions, Credentials, DatagramNetwork, DeferError, Farewell,
+    ListenOptions, LookupId, Network, Question, Received, Resolver, SocketId, StampedBy, Time,
+    Token, Wake, Work, WorkId, run_work,
 };
 
 /// The network of one host of a [`World`](super::World).
@@ -186,6 +188,10 @@ impl Network for SimNetwork {
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {
         let end = self.end_of(socket)?;
         self.fabric.borrow_mut().shut_down(end)
+    }
+
+    fn datagrams(&mut self) -> Option<&mut dyn DatagramNetwork> {
+        Some(self)
     }
 
     fn take_error(&mut self, socket: SocketId) -> Option<io::Error> {

@@ -1,6 +1,7 @@
 //! A protocol in a simulated world with a witness around it: passes every callback on, and sees to it that they come as
 //! promised. Owns the order of what one protocol hears; what it hears is compared in `listening`.
 
+use std::fmt;
 use std::rc::Rc;
 
 use super::judge::Judge;
@@ -41,7 +42,21 @@ enum Stage {
 }
 
 /// While a callback is under way, however it ends.
-struct Under(Rc<Judge>);
+pub(super) struct Under(Rc<Judge>);
+
+impl Under {
+    /// A callback begins, in which no other is promised to begin.
+    pub(super) fn begin(judge: &Rc<Judge>, what: &str, id: &dyn fmt::Display) -> Self {
+        let depth = judge.depth.get();
+        judge.depth.set(depth + 1);
+        if depth > 0 {
+            judge.verdict.say("no nesting", || {
+                format!("{id} hears {what} inside a callback")
+            });
+        }
+        Self(judge.clone())
+    }
+}
 
 impl Drop for Under {
     fn drop(&mut self) {
@@ -73,14 +88,8 @@ impl Witness {
         to: Stage,
         callback: impl FnOnce() -> Callback,
     ) -> Under {
-        let depth = self.judge.depth.get();
-        self.judge.depth.set(depth + 1);
         let id = transport.id();
-        if depth > 0 {
-            self.judge.verdict.say("no nesting", || {
-                format!("{id} hears {what} inside a callback")
-            });
-        }
+        let under = Under::begin(&self.judge, what, &id);
         if self.stage < from || self.stage > to {
             let stage = self.stage;
             self.judge.verdict.say("grammar", || {
@@ -100,14 +109,11 @@ impl Witness {
         {
             fabric.note_callback(self.judge.host, socket, callback());
         }
-        Under(self.judge.clone())
+        under
     }
 
-    /// A panic that is nobody's fault. The hook that prints panics hears nothing of it.
     fn panic_if_chosen(&self) {
-        if self.judge.panics() {
-            std::panic::resume_unwind(Box::new("a fault of the simulated world"));
-        }
+        self.judge.panic_if_chosen();
     }
 }
 

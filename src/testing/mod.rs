@@ -24,17 +24,20 @@
 //! );
 //! ```
 //!
+//! [`datagrams`] is the same for a protocol of datagrams.
+//!
 //! Everything happens at once and in order, on a clock that only [`advance`](Wire::advance) moves. For hosts, delays and
 //! faults between several reactors there is the simulator.
 
+mod datagrams;
 mod network;
+mod turning;
 mod watched;
 mod wiring;
 
 use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,8 +48,10 @@ use crate::table::ConnectionId;
 use crate::transport::Transport;
 
 use network::{Direction, Link, Plug};
+use turning::{Outcome, advance, settle};
 use watched::{Log, Watched};
 
+pub use datagrams::{DatagramWire, datagrams, datagrams_with};
 pub use wiring::Wiring;
 
 /// Connects a protocol to a peer that is the test, as if it had been accepted by a listener.
@@ -79,9 +84,6 @@ impl<P> fmt::Debug for Wire<P> {
             .finish_non_exhaustive()
     }
 }
-
-/// Turns without rest after which a program is taken to be in a loop.
-const TURNS: usize = 10_000;
 
 impl<P: Protocol> Wire<P> {
     #[track_caller]
@@ -230,20 +232,8 @@ impl<P: Protocol> Wire<P> {
     /// ```
     #[track_caller]
     pub fn advance(&mut self, by: Duration) -> &mut Self {
-        self.settle();
-        let end = self.link.borrow().now + by;
-        loop {
-            let next = self.stepper.timeout();
-            let now = self.link.borrow().now;
-            match next.map(|wait| now + wait).filter(|&next| next <= end) {
-                // A reactor that has stopped for good moves on no more.
-                Some(next) if now < next => self.link.borrow_mut().now = next,
-                _ => break,
-            }
-            self.settle();
-        }
-        self.link.borrow_mut().now = end;
-        self.settle()
+        advance(&mut self.stepper, &*self.link, by);
+        self
     }
 
     /// What the protocol was told, one line a callback: `made`, `data "..."`, `frame "..."`, `refused ...`, `eof`, `pause`
@@ -304,20 +294,14 @@ impl<P: Protocol> Wire<P> {
         &mut self,
         call: impl FnOnce(&mut P, &mut Transport<'_>) -> R + 'static,
     ) -> R {
-        let outcome = Rc::new(RefCell::new(None));
-        let told = Rc::clone(&outcome);
+        let outcome = Outcome::default();
+        let told = outcome.clone();
         let id = self.id();
         self.reactor().tell::<P>(id, move |protocol, transport| {
-            let result = panic::catch_unwind(AssertUnwindSafe(|| call(protocol, transport)));
-            *told.borrow_mut() = Some(result);
+            told.note(|| call(protocol, transport));
         });
         self.settle();
-        let outcome = outcome.take();
-        match outcome {
-            Some(Ok(result)) => result,
-            Some(Err(cause)) => panic::resume_unwind(cause),
-            None => panic!("the connection's protocol is no longer the one that was connected"),
-        }
+        outcome.take("the connection's protocol is no longer the one that was connected")
     }
 
     /// The connection's id.
@@ -338,20 +322,7 @@ impl<P: Protocol> Wire<P> {
     /// Turns the reactor until it has nothing left to do.
     #[track_caller]
     fn settle(&mut self) -> &mut Self {
-        for _ in 0..TURNS {
-            if !self.link.borrow().has_news() && self.stepper.timeout() != Some(Duration::ZERO) {
-                return self;
-            }
-            let goes_on = self
-                .stepper
-                .turn(Some(Duration::ZERO))
-                .expect("a test's network does not fail");
-            if !goes_on {
-                return self;
-            }
-        }
-        panic!(
-            "the reactor did not come to rest in {TURNS} turns: does something call itself without end?"
-        );
+        settle(&mut self.stepper, &*self.link);
+        self
     }
 }

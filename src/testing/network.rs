@@ -13,11 +13,14 @@ use bytes::Bytes;
 use crate::address::Address;
 use crate::error::NameError;
 use crate::network::{
-    Arrival, Batch, ConnectOptions, DeferError, Farewell, ListenOptions, LookupId, Network,
-    Question, Readiness, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId,
+    Arrival, Batch, ConnectOptions, DatagramNetwork, DeferError, Farewell, ListenOptions, LookupId,
+    Network, Question, Readiness, Received, SocketId, StampedBy, Time, Token, Wake, Work, WorkId,
     WorkOutcome, run_work,
 };
 use crate::table::{ConnectionId, Owner};
+
+use super::datagrams::Post;
+use super::turning::FarEnd;
 
 const LISTENER: SocketId = SocketId(0);
 const CONNECTION: SocketId = SocketId(1);
@@ -25,7 +28,7 @@ const CONNECTION: SocketId = SocketId(1);
 /// The connection, as the test and the reactor both see it.
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    pub(super) now: Time,
+    now: Time,
     /// What the peer has sent, and when: each piece is one read.
     arrived: VecDeque<(Bytes, Time)>,
     /// When the piece that was read last had come.
@@ -63,6 +66,23 @@ struct Edge {
     writable: bool,
     ended: bool,
     failed: bool,
+}
+
+impl FarEnd for RefCell<Link> {
+    fn has_news(&self) -> bool {
+        let link = self.borrow();
+        link.knock.is_some()
+            || !link.works.is_empty()
+            || link.token.is_some() && link.edge != Edge::default()
+    }
+
+    fn now(&self) -> Time {
+        self.borrow().now
+    }
+
+    fn set_now(&self, now: Time) {
+        self.borrow_mut().now = now;
+    }
 }
 
 /// What the test does at the far end.
@@ -110,18 +130,11 @@ impl Link {
         self.to_peer
     }
 
-    /// Whether the reactor has yet to be told of something.
-    pub(super) fn has_news(&self) -> bool {
-        self.knock.is_some()
-            || !self.works.is_empty()
-            || self.token.is_some() && self.edge != Edge::default()
-    }
-
     /// The reactor's name for the connection; `None` before it has taken it, and after it has let go of it.
     pub(super) fn id(&self) -> Option<ConnectionId> {
         match Owner::from(self.token?) {
             Owner::Connection(id) => Some(id),
-            Owner::Listener(_) => None,
+            Owner::Listener(_) | Owner::Datagrams(_) => None,
         }
     }
 
@@ -144,15 +157,20 @@ impl Link {
 }
 
 /// The reactor's end of a [`Link`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Plug {
     pub(super) link: Rc<RefCell<Link>>,
+    /// In place of a connection, a socket for datagrams.
+    pub(super) post: Option<Rc<RefCell<Post>>>,
     randoms: u64,
 }
 
 impl Plug {
     pub(super) fn new(link: Rc<RefCell<Link>>) -> Self {
-        Self { link, randoms: 0 }
+        Self {
+            link,
+            ..Self::default()
+        }
     }
 }
 
@@ -169,12 +187,18 @@ impl Network for Plug {
             });
         }
         batch.ready.extend(link.readiness());
+        let post = self.post.as_ref();
+        let readiness = post.and_then(|post| post.borrow_mut().readiness());
+        batch.ready.extend(readiness);
         batch.works.append(&mut link.works);
         Ok(())
     }
 
     fn now(&mut self) -> Time {
-        self.link.borrow().now
+        match &self.post {
+            Some(post) => FarEnd::now(&**post),
+            None => self.link.borrow().now,
+        }
     }
 
     fn wall_clock(&mut self) -> SystemTime {
@@ -309,6 +333,9 @@ impl Network for Plug {
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
+        if let Some(post) = &self.post {
+            post.borrow_mut().close(socket);
+        }
         if socket != CONNECTION {
             return;
         }
@@ -318,6 +345,10 @@ impl Network for Plug {
             Farewell::Close => Direction::Ended,
             Farewell::Reset => Direction::Reset,
         };
+    }
+
+    fn datagrams(&mut self) -> Option<&mut dyn DatagramNetwork> {
+        self.post.is_some().then_some(self)
     }
 
     fn look_up(&mut self, _: LookupId, _: &Question) -> Result<(), NameError> {

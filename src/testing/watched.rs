@@ -24,13 +24,17 @@ impl Log {
     }
 
     fn data(&mut self, what: &str, data: &[u8]) {
-        let size = data.len();
-        self.lines.push(if size > SHOWN {
-            let shown = data[..SHOWN].escape_ascii();
-            format!("{what} \"{shown}…\" of {size} bytes")
-        } else {
-            format!("{what} \"{}\"", data.escape_ascii())
-        });
+        self.lines.push(in_words(what, data));
+    }
+}
+
+pub(super) fn in_words(what: &str, data: &[u8]) -> String {
+    let size = data.len();
+    if size > SHOWN {
+        let shown = data[..SHOWN].escape_ascii();
+        format!("{what} \"{shown}…\" of {size} bytes")
+    } else {
+        format!("{what} \"{}\"", data.escape_ascii())
     }
 }
 

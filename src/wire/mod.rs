@@ -1,5 +1,6 @@
 //! The standard small services: echo, discard, chargen, daytime, time and quote of the day. Owns what each says over TCP; it
-//! listens nowhere by itself, and does not serve datagrams, with which such services flood others.
+//! listens nowhere by itself, and does not serve datagrams, with which such services flood others: the example `udp_echo` shows with how
+//! much care an echo of them can be had.
 //!
 //! Each is a protocol, good for a first server, for a test of somebody else's client, or to be read. Times are those of
 //! the reactor's wall clock, quotes are drawn by its randomness: in simulation they repeat themselves.

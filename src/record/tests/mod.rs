@@ -3,6 +3,7 @@
 
 mod addresses;
 mod damage;
+mod datagrams;
 mod program;
 
 use std::io::{self, Write};

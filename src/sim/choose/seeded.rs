@@ -42,8 +42,8 @@ impl Seeded {
         };
         Self {
             strengths: Family::ALL.map(&mut strength),
-            streams: (0..Site::COUNT as u64)
-                .map(|site| Random::new(seed, site))
+            streams: Site::all()
+                .map(|site| Random::new(seed, site.stream()))
                 .collect(),
         }
     }

@@ -71,6 +71,14 @@ pub(in crate::sim) enum Site {
     Panic,
     /// Microseconds that work on a thread takes longer.
     Work,
+    /// Whether a datagram gets lost.
+    Lost,
+    /// Whether a datagram comes twice.
+    Doubled,
+    /// For how long a datagram is held up, and others overtake it.
+    Overtaken,
+    /// How much of a datagram is received.
+    CutOff,
     /// Whether a rare path is taken.
     Path(RarePath),
     /// How long until a family strikes again; 0: never.
@@ -83,7 +91,7 @@ pub(in crate::sim) enum Site {
     Span(Family),
 }
 
-const PLAIN: usize = 32;
+const PLAIN: usize = 36;
 const PATHS: usize = RarePath::ALL.len();
 
 impl Site {
@@ -128,6 +136,10 @@ impl Site {
         (Self::Busy, "busy", Family::Lookups),
         (Self::Panic, "panic", Family::Panics),
         (Self::Work, "work", Family::Latency),
+        (Self::Lost, "lost", Family::Losses),
+        (Self::Doubled, "doubled", Family::Duplicates),
+        (Self::Overtaken, "overtaken", Family::Reordering),
+        (Self::CutOff, "cut-off", Family::Truncation),
     ];
 
     #[inline]
@@ -140,6 +152,27 @@ impl Site {
             Self::Span(family) => PLAIN + PATHS + 3 * Family::COUNT + family as usize,
             plain => plain.place(),
         }
+    }
+
+    /// The number of its stream. Numbers that were given out stay as they are: so a site, a path or a family more does not make
+    /// other runs of the seeds that there were.
+    pub(super) fn stream(self) -> u64 {
+        /// How many families there were when numbers were first given out.
+        const FAMILIES: usize = 25;
+        let (kind, place, begin, first) = match self {
+            Self::Path(path) => (1, path as usize, 32, 9),
+            Self::When(family) => (2, family as usize, 41, FAMILIES),
+            Self::Whom(family) => (3, family as usize, 66, FAMILIES),
+            Self::How(family) => (4, family as usize, 91, FAMILIES),
+            Self::Span(family) => (5, family as usize, 116, FAMILIES),
+            plain => (0, plain.place(), 0, 32),
+        };
+        let number = if place < first {
+            begin + place
+        } else {
+            (kind + 1) << 16 | place
+        };
+        number as u64
     }
 
     /// Of those that no family or path is part of.
@@ -177,7 +210,11 @@ impl Site {
             Self::Answered => 28,
             Self::Busy => 29,
             Self::Panic => 30,
-            _ => 31,
+            Self::Work => 31,
+            Self::Lost => 32,
+            Self::Doubled => 33,
+            Self::Overtaken => 34,
+            _ => 35,
         }
     }
 
@@ -231,5 +268,24 @@ mod tests {
             assert_eq!(Site::named(&site.name()), Some(site));
         }
         assert_eq!(Site::all().count(), Site::COUNT);
+        let mut streams: Vec<u64> = Site::all().map(Site::stream).collect();
+        streams.sort_unstable();
+        streams.dedup();
+        assert_eq!(streams.len(), Site::COUNT);
+    }
+
+    #[test]
+    fn streams_keep_their_numbers() {
+        let numbers = [
+            (Site::Work, 31),
+            (Site::Path(RarePath::LastSerials), 40),
+            (Site::When(Family::Latency), 41),
+            (Site::Span(Family::Stops), 140),
+            (Site::Lost, 0x1_0020),
+            (Site::When(Family::Losses), 0x3_0019),
+        ];
+        for (site, number) in numbers {
+            assert_eq!(site.stream(), number, "{}", site.name());
+        }
     }
 }

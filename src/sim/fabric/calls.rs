@@ -20,7 +20,7 @@ use crate::sim::unix_names::is_unix;
 const REPEATS: u32 = 6;
 
 /// Where a call leads.
-enum Route {
+pub(super) enum Route {
     Host(HostId),
     /// It gets lost without a word.
     Nowhere,
@@ -124,7 +124,7 @@ impl Fabric {
         Pipe::new(buffer, window)
     }
 
-    fn route(&self, from: HostId, to: IpAddr) -> Route {
+    pub(super) fn route(&self, from: HostId, to: IpAddr) -> Route {
         if to.is_loopback() {
             return Route::Host(from);
         }

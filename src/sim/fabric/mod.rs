@@ -4,6 +4,7 @@
 mod accounts;
 mod arrival;
 mod calls;
+mod datagrams;
 mod hearing;
 mod notes;
 mod peers;
@@ -11,6 +12,7 @@ mod poll;
 mod sockets;
 mod streams;
 mod strikes;
+mod udp_calls;
 mod unix;
 
 use std::cell::RefCell;
@@ -33,6 +35,7 @@ use super::trace::{Story, What};
 use crate::error::NameError;
 use crate::network::{Found, LookupId, Question, SocketId, Time, WorkId, WorkOutcome};
 
+use datagrams::{Flows, Parcel};
 pub(super) use peers::{Ending, PeerState};
 pub(super) use strikes::{LENGTHS, length};
 
@@ -57,6 +60,7 @@ pub(super) struct Fabric {
     pub(super) hosts: Vec<Host>,
     links: BTreeMap<LinkId, Link>,
     next_link: u64,
+    flows: Flows,
     peers: Vec<PeerState>,
     pub(super) names: Names,
     /// Addresses that never answer.
@@ -91,6 +95,8 @@ enum Event {
     Arrive(EndId),
     /// This end may put so much more in flight.
     Credit { end: EndId, size: usize },
+    /// Something of datagrams arrives.
+    Parcel(Box<Parcel>),
     /// A call arrives at its listener's host, for the so-manieth time.
     Call { link: LinkId, attempt: u32 },
     /// A call comes to nothing.
@@ -138,6 +144,7 @@ impl Event {
             Self::KeepAlive(_) => true,
             Self::Arrive(_)
             | Self::Credit { .. }
+            | Self::Parcel(_)
             | Self::LookedUp { .. }
             | Self::Worked { .. }
             | Self::TellListener { .. }
@@ -159,6 +166,7 @@ impl Fabric {
             hosts: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
+            flows: Flows::default(),
             peers: Vec::new(),
             names: Names::default(),
             holes: BTreeSet::new(),
@@ -287,6 +295,7 @@ impl Fabric {
             Event::KeepAlive(end) => self.keep_alive(end),
             Event::Arrive(end) => self.arrive(end),
             Event::Credit { end, size } => self.credit(end, size),
+            Event::Parcel(parcel) => self.parcel_arrives(*parcel),
             Event::Call { link, attempt } => self.call(link, attempt),
             Event::CallFails { link, error } => self.call_fails(link, error),
             Event::LookedUp {

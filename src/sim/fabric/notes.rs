@@ -86,7 +86,7 @@ impl Fabric {
         }
     }
 
-    fn tell_story(&mut self, who: Who, what: What) {
+    pub(super) fn tell_story(&mut self, who: Who, what: What) {
         let at = self.now;
         self.story.note(Entry { at, who, what });
     }

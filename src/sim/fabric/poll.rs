@@ -2,7 +2,7 @@
 //! the sockets themselves.
 
 use super::Fabric;
-use crate::network::{Batch, Readiness, SocketId, Token};
+use crate::network::{Batch, Readiness, SocketId};
 use crate::sim::choose::Site;
 use crate::sim::host::{HostId, Socket};
 
@@ -62,6 +62,13 @@ impl Fabric {
                     failed: link.end(end.side).error.is_some(),
                 }
             }
+            Socket::Datagrams(socket) => Readiness {
+                token: socket.token?,
+                readable: socket.is_readable(),
+                writable: true,
+                ended: false,
+                failed: socket.error.is_some(),
+            },
         };
         (ready.readable || ready.writable).then_some(ready)
     }
@@ -81,18 +88,11 @@ impl Fabric {
         };
         let (_, socket) = self.host(on).sockets().nth(nth)?;
         Some(Readiness {
-            token: token_of(socket)?,
+            token: socket.token()?,
             readable: true,
-            writable: matches!(socket, Socket::Stream { .. }),
+            writable: !matches!(socket, Socket::Listener(_)),
             ended: false,
             failed: false,
         })
-    }
-}
-
-fn token_of(socket: &Socket) -> Option<Token> {
-    match socket {
-        Socket::Listener(listener) => listener.token,
-        Socket::Stream { token, .. } => *token,
     }
 }

@@ -65,6 +65,7 @@ impl Fabric {
                     self.close(end, Farewell::Reset);
                 }
             }
+            Some(Socket::Datagrams(socket)) => host.release_udp(socket.address.port()),
             None => {}
         }
     }

@@ -309,7 +309,7 @@ fn lane(wire: &Wire, side: Side) -> Rc<str> {
 
 fn tone_of(cargo: &Cargo) -> Tone {
     match cargo {
-        Cargo::Data(_) => Tone::Data,
+        Cargo::Data(_) | Cargo::Datagram(_) => Tone::Data,
         Cargo::Syn | Cargo::Welcome | Cargo::Fin => Tone::Control,
         Cargo::Rst => Tone::Reset,
     }

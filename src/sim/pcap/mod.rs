@@ -14,7 +14,7 @@ use super::link::Side;
 use super::trace::{Cargo, Entry, Flight, What, Who, Wire};
 use super::world::World;
 use crate::network::Time;
-use packet::{ACK, FIN, PSH, Packet, RST, SYN};
+use packet::{ACK, Datagram, FIN, PSH, Packet, RST, SYN};
 
 /// The most data of one packet, so that its length can be told in IPv4.
 const MOST: usize = 65_535 - 20 - 20;
@@ -100,6 +100,9 @@ impl<'a> Capture<'a> {
     }
 
     fn depart(&mut self, at: Time, wire: &Rc<Wire>, side: Side, flight: &Flight) -> io::Result<()> {
+        if let Cargo::Datagram(data) = &flight.cargo {
+            return self.send_datagram(at, wire, side, data);
+        }
         // It carries the acknowledgement that is owed.
         let is_other =
             |(other, end, _): &(Rc<Wire>, Side, Time)| other.id != wire.id || *end != side;
@@ -128,6 +131,7 @@ impl<'a> Capture<'a> {
                 let next = sequence.wrapping_add(1);
                 self.send(at, wire, side, sequence, next, FIN, &[])
             }
+            Cargo::Datagram(_) => Ok(()),
             Cargo::Rst => {
                 let sequence = flow.next;
                 self.flow_mut(wire, side).is_reset = true;
@@ -146,6 +150,8 @@ impl<'a> Capture<'a> {
                 first.wrapping_add(wrapped(end))
             }
             Cargo::Fin => first.wrapping_add(wrapped(flight.offset)).wrapping_add(1),
+            // Nobody acknowledges it.
+            Cargo::Datagram(_) => return Ok(()),
             Cargo::Rst => {
                 self.flow_mut(wire, side).is_reset = true;
                 return Ok(());
@@ -161,6 +167,15 @@ impl<'a> Capture<'a> {
                 Ok(())
             }
         }
+    }
+
+    fn send_datagram(&mut self, at: Time, wire: &Wire, side: Side, data: &[u8]) -> io::Result<()> {
+        let datagram = Datagram {
+            from: address(wire, side),
+            to: address(wire, side.other()),
+            data,
+        };
+        self.out.write_all(&datagram.record(wall_time(at)))
     }
 
     fn acknowledge_all(&mut self) -> io::Result<()> {

@@ -1,4 +1,4 @@
-//! One TCP packet in its bytes, and the file around it. Owns headers and checksums; knows no connection.
+//! One packet of TCP or UDP in its bytes, and the file around it. Owns headers and checksums; knows no connection.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -17,6 +17,7 @@ const SNAP_LENGTH: u32 = 262_144;
 const LINKTYPE_RAW: u32 = 101;
 
 const TCP: u8 = 6;
+const UDP: u8 = 17;
 /// A window of 65,535 · 2^14 bytes: never in the way.
 const WINDOW: u16 = u16::MAX;
 /// Of a SYN: the largest segment, 65,495 bytes, and the scale of windows, 2^14.
@@ -41,48 +42,94 @@ pub(super) struct Packet<'a> {
     pub(super) data: &'a [u8],
 }
 
+/// One datagram of UDP.
+pub(super) struct Datagram<'a> {
+    pub(super) from: SocketAddr,
+    pub(super) to: SocketAddr,
+    pub(super) data: &'a [u8],
+}
+
+/// As it stands in the file, captured at a wall time.
+fn record(packet: &[u8], time: Duration) -> Vec<u8> {
+    let size = u32::try_from(packet.len()).expect("a packet is small");
+    // The format counts seconds in 32 bits: until 2106.
+    let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+    let mut record = Vec::with_capacity(packet.len() + 16);
+    for field in [seconds, time.subsec_nanos(), size, size] {
+        record.extend(field.to_le_bytes());
+    }
+    record.extend(packet);
+    record
+}
+
+/// A packet of IP with this in it.
+fn packet(from: SocketAddr, to: SocketAddr, protocol: u8, content: &[u8]) -> Vec<u8> {
+    let mut packet = match (from.ip(), to.ip()) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => {
+            let size = u16::try_from(content.len() + 20).expect("it is cut to fit");
+            let mut header = vec![0x45, 0];
+            header.extend(size.to_be_bytes());
+            // No identification, and not to be fragmented; 64 hops; the checksum to come.
+            header.extend([0, 0, 0x40, 0, 64, protocol, 0, 0]);
+            header.extend(from.octets());
+            header.extend(to.octets());
+            let sum = checksum(&[&header]);
+            header[10..12].copy_from_slice(&sum.to_be_bytes());
+            header
+        }
+        (from, to) => {
+            let size = u16::try_from(content.len()).expect("it is cut to fit");
+            let mut header = vec![0x60, 0, 0, 0];
+            header.extend(size.to_be_bytes());
+            header.extend([protocol, 64]);
+            header.extend(octets(from));
+            header.extend(octets(to));
+            header
+        }
+    };
+    packet.extend(content);
+    packet
+}
+
+/// The checksum of TCP and of UDP, over the addresses too.
+fn checksum_between(from: SocketAddr, to: SocketAddr, protocol: u8, content: &[u8]) -> u16 {
+    let size = u32::try_from(content.len()).expect("it is cut to fit");
+    let ends = [octets(from.ip()), octets(to.ip())].concat();
+    checksum(&[&ends, &size.to_be_bytes(), &[0, protocol], content])
+}
+
+impl Datagram<'_> {
+    /// As it stands in the file, captured at a wall time.
+    pub(super) fn record(&self, time: Duration) -> Vec<u8> {
+        record(&packet(self.from, self.to, UDP, &self.content()), time)
+    }
+
+    fn content(&self) -> Vec<u8> {
+        let size = u16::try_from(self.data.len() + 8).expect("no datagram is longer");
+        let mut content = Vec::with_capacity(self.data.len() + 8);
+        content.extend(self.from.port().to_be_bytes());
+        content.extend(self.to.port().to_be_bytes());
+        content.extend(size.to_be_bytes());
+        content.extend([0; 2]);
+        content.extend(self.data);
+        // None at all would be 0, so a sum of 0 is written in its other form.
+        let sum = match checksum_between(self.from, self.to, UDP, &content) {
+            0 => u16::MAX,
+            sum => sum,
+        };
+        content[6..8].copy_from_slice(&sum.to_be_bytes());
+        content
+    }
+}
+
 impl Packet<'_> {
     /// As it stands in the file, captured at a wall time.
     pub(super) fn record(&self, time: Duration) -> Vec<u8> {
-        let packet = self.bytes();
-        let size = u32::try_from(packet.len()).expect("a packet is small");
-        // The format counts seconds in 32 bits: until 2106.
-        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        let mut record = Vec::with_capacity(packet.len() + 16);
-        for field in [seconds, time.subsec_nanos(), size, size] {
-            record.extend(field.to_le_bytes());
-        }
-        record.extend(packet);
-        record
+        record(&self.bytes(), time)
     }
 
     fn bytes(&self) -> Vec<u8> {
-        let segment = self.segment();
-        let mut packet = match (self.from.ip(), self.to.ip()) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => {
-                let size = u16::try_from(segment.len() + 20).expect("segments are cut to fit");
-                let mut header = vec![0x45, 0];
-                header.extend(size.to_be_bytes());
-                // No identification, and not to be fragmented; 64 hops; the checksum to come.
-                header.extend([0, 0, 0x40, 0, 64, TCP, 0, 0]);
-                header.extend(from.octets());
-                header.extend(to.octets());
-                let sum = checksum(&[&header]);
-                header[10..12].copy_from_slice(&sum.to_be_bytes());
-                header
-            }
-            (from, to) => {
-                let size = u16::try_from(segment.len()).expect("segments are cut to fit");
-                let mut header = vec![0x60, 0, 0, 0];
-                header.extend(size.to_be_bytes());
-                header.extend([TCP, 64]);
-                header.extend(octets(from));
-                header.extend(octets(to));
-                header
-            }
-        };
-        packet.extend(segment);
-        packet
+        packet(self.from, self.to, TCP, &self.segment())
     }
 
     fn segment(&self) -> Vec<u8> {
@@ -99,9 +146,7 @@ impl Packet<'_> {
         segment.extend([0; 4]);
         segment.extend(options);
         segment.extend(self.data);
-        let size = u32::try_from(segment.len()).expect("segments are cut to fit");
-        let ends = [octets(self.from.ip()), octets(self.to.ip())].concat();
-        let sum = checksum(&[&ends, &size.to_be_bytes(), &[0, TCP], &segment]);
+        let sum = checksum_between(self.from, self.to, TCP, &segment);
         segment[16..18].copy_from_slice(&sum.to_be_bytes());
         segment
     }
@@ -165,6 +210,19 @@ mod tests {
                 let ends = [octets(from.ip()), octets(to.ip())].concat();
                 let size = u32::try_from(28 + data.len()).unwrap().to_be_bytes();
                 assert_eq!(checksum(&[&ends, &size, &[0, TCP], &segment]), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn a_datagram_has_its_length_and_a_checksum() {
+        for (from, to) in [("10.0.0.1:7", "10.0.0.2:9"), ("[fd00::1]:7", "[fd00::2]:9")] {
+            for data in [&b"hello"[..], b"four", b""] {
+                let [from, to] = [from, to].map(|address| address.parse().unwrap());
+                let content = Datagram { from, to, data }.content();
+                assert_eq!(content[..4], [0, 7, 0, 9]);
+                assert_eq!(usize::from(content[5]), data.len() + 8);
+                assert_eq!(checksum_between(from, to, UDP, &content), 0);
             }
         }
     }

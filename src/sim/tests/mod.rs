@@ -2,6 +2,7 @@
 
 mod calls;
 mod chunks;
+mod datagrams;
 mod kernel;
 mod ladder;
 mod oracles;

@@ -67,6 +67,7 @@ pub(in crate::sim) enum Cargo {
     Syn,
     Welcome,
     Data(Bytes),
+    Datagram(Bytes),
     Fin,
     Rst,
 }
@@ -76,6 +77,7 @@ pub(in crate::sim) enum Callback {
     Made,
     Data(Excerpt),
     Frame(Excerpt),
+    Datagram(Excerpt),
     /// Any other, by its name.
     Other(&'static str),
     Lost(Lost),

@@ -20,7 +20,7 @@ impl fmt::Display for Entry {
         match &self.what {
             What::Departs(flight) => {
                 write!(f, "-> {other} {}", flight.cargo)?;
-                if let Cargo::Syn = flight.cargo {
+                if let Cargo::Syn | Cargo::Datagram(_) = flight.cargo {
                     let [from, to] = [*side, side.other()].map(|side| wire.shown(side));
                     write!(f, " {from} to {to}")?;
                 }
@@ -81,6 +81,7 @@ impl fmt::Display for Cargo {
             Self::Syn => f.write_str("SYN"),
             Self::Welcome => f.write_str("SYN-ACK"),
             Self::Data(data) => quote(f, "data", data.len(), data),
+            Self::Datagram(data) => quote(f, "datagram", data.len(), data),
             Self::Fin => f.write_str("FIN"),
             Self::Rst => f.write_str("RST"),
         }
@@ -94,6 +95,7 @@ impl fmt::Display for Callback {
             Self::Made => f.write_str("made"),
             Self::Data(data) => excerpt(f, "data", data),
             Self::Frame(frame) => excerpt(f, "frame", frame),
+            Self::Datagram(data) => excerpt(f, "datagram", data),
             Self::Other(name) => f.write_str(name),
             Self::Lost(reason) => write!(f, "lost ({reason})"),
         }
