@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! $ cargo run --release --example storm
-//! seeds=1000 events=… events_per_s=… failures=0 families=25/25
+//! seeds=1000 events=… events_per_s=… failures=0 families=29/29
 //! ```
 //!
 //! Each seed is a world of its own that repeats itself exactly: `storm --seed 17 --trace` tells its whole story, `--svg FILE`

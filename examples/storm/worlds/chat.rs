@@ -7,6 +7,7 @@ use std::time::Duration;
 use ropewalk::sim::World;
 use ropewalk::{Group, Limits, LineReceiver, Lost, Reactor, Transport};
 
+use super::datagrams;
 use super::ledger::Ledger;
 use crate::chat::Member;
 
@@ -207,6 +208,7 @@ pub(crate) fn play(world: &World) {
     // Without a deadline for what is written, only who is closed has to take it within some time.
     let within = [Some(Duration::from_secs(60)), None][world.choose(2) as usize];
     world.service("server", move |reactor| {
+        datagrams::serve(reactor)?;
         let room = Group::new();
         let listen = reactor.listen("tcp:8007:interface=*");
         let limits = Limits::default().write(within);
@@ -242,6 +244,7 @@ pub(crate) fn play(world: &World) {
             Ok(())
         });
     }
+    datagrams::ask(world, "client0", &ledger);
     ledger.settle(world, Duration::from_secs(30));
     come_and_go(world);
     ledger.conclude(world, &hosts);

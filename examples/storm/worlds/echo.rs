@@ -9,6 +9,7 @@ use std::time::Duration;
 use ropewalk::sim::World;
 use ropewalk::{ConnectionId, Limits, Lost, Protocol, Reactor, Time, TimerId, Transport};
 
+use super::datagrams;
 use super::ledger::Ledger;
 
 const SERVER: &str = "tcp:server:8007";
@@ -279,6 +280,7 @@ pub(crate) fn play(world: &World) {
     let ledger = Ledger::default();
     let judged = ledger.clone();
     world.service("server", move |reactor| {
+        datagrams::serve(reactor)?;
         let echo = Echo {
             ledger: judged.clone(),
             gone: Rc::default(),
@@ -303,6 +305,7 @@ pub(crate) fn play(world: &World) {
         });
         hosts.push(name);
     }
+    datagrams::ask(world, "client0", &ledger);
     ledger.settle(world, Duration::from_secs(20));
     ledger.conclude(world, &hosts);
 }

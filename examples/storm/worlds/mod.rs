@@ -1,7 +1,9 @@
-//! The worlds that storms are let loose on: the chat example's own protocol, and an echo. Owns what is said in them and what
+//! The worlds that storms are let loose on: the chat example's own protocol, and an echo; beside either an echo of
+//! datagrams. Owns what is said in them and what
 //! has to come of it; what goes wrong is the simulation's part.
 
 pub(crate) mod chat;
+mod datagrams;
 pub(crate) mod echo;
 mod ledger;
 
