@@ -16,6 +16,7 @@ import sys
 import time
 
 import calling
+import datagrams
 import endpoints
 import framings
 import recording
@@ -841,6 +842,7 @@ ALL = {
     "socket_tutorial": tutorial.TUTORIAL,
     "finger": tutorial.FINGER,
     "framed_echo": framings.FRAMED,
+    "udp_echo": datagrams.UDP_ECHO,
     "recording": recording.RECORDING,
     "unix": endpoints.UNIX,
     "inherited": endpoints.INHERITED,
