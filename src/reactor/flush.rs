@@ -97,11 +97,14 @@ impl Reactor {
                     None => return self.all_was_sent(id),
                 }
             }
-            let offered = if care.is_empty() {
-                self.offer(id, place, socket)
+            let offered = if care.contains(Care::POLICED) {
+                self.offer_within_rate(id, place, socket)
             } else {
-                self.offer_with_care(id, place, socket, care)
+                self.offer(id, place, socket)
             };
+            if care.contains(Care::WATCHED) {
+                self.note_if_taken(id, place, &offered);
+            }
             match offered {
                 Offered::All => {
                     self.release_output(id);
@@ -131,25 +134,12 @@ impl Reactor {
         self.note_pressure(id);
     }
 
-    #[inline(never)]
-    fn offer_with_care(
-        &mut self,
-        id: ConnectionId,
-        place: u32,
-        socket: SocketId,
-        care: Care,
-    ) -> Offered {
-        let offered = if care.contains(Care::POLICED) {
-            self.offer_within_rate(id, place, socket)
-        } else {
-            self.offer(id, place, socket)
-        };
-        // What was offered and not taken is no activity.
-        let taken = matches!(offered, Offered::All) || self.outs[place].progress == self.now;
-        if care.contains(Care::WATCHED) && taken {
+    /// What was offered and not taken is no activity.
+    #[cold]
+    fn note_if_taken(&mut self, id: ConnectionId, place: u32, offered: &Offered) {
+        if matches!(offered, Offered::All) || self.outs[place].progress == self.now {
             self.note_activity(id, Idle::Writing);
         }
-        offered
     }
 
     /// The connection's output, after what waits above it has come down; `None` if there is none.
