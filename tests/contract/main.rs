@@ -43,6 +43,7 @@ mod deferring;
 mod depth;
 mod descriptors;
 mod economy;
+mod exact_rates;
 mod exhaustion;
 mod flooding;
 mod forwarding;
