@@ -3,6 +3,7 @@
 
 mod datagrams;
 mod limits;
+mod tokens;
 mod waiting;
 mod waker;
 
@@ -38,6 +39,7 @@ use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::pages::Pages;
+use tokens::{ALARM, FIRST_RESERVED, SIGNALS, WAKER, selector_token};
 use waker::OsWaker;
 
 #[cfg(not(target_pointer_width = "64"))]
@@ -45,16 +47,6 @@ compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit mac
 
 /// What does not fit into one poll is told by the next.
 const EVENTS: usize = 1024;
-
-/// Tokens of our own, from the top; no socket may have them.
-const WAKER: mio::Token = mio::Token(usize::MAX);
-const SIGNALS: [mio::Token; 3] = [
-    mio::Token(usize::MAX - 1),
-    mio::Token(usize::MAX - 2),
-    mio::Token(usize::MAX - 3),
-];
-const ALARM: mio::Token = mio::Token(usize::MAX - 4);
-const FIRST_RESERVED: usize = usize::MAX - 4;
 
 /// Linux and Android: an edge follows a short read, so that the read need not be repeated until `WouldBlock`.
 const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -387,13 +379,6 @@ fn received(size: usize, asked: usize) -> Received {
             size,
             drained: SHORT_READ_DRAINS && size < asked,
         },
-    }
-}
-
-fn selector_token(token: Token) -> io::Result<mio::Token> {
-    match usize::try_from(token.0) {
-        Ok(token) if token < FIRST_RESERVED => Ok(mio::Token(token)),
-        _ => Err(io::ErrorKind::InvalidInput.into()),
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) struct Link {
     last_arrival: Time,
     from_peer: Direction,
     to_peer: Direction,
-    /// What the peer has received and the test has not taken yet.
+    /// Received by the peer, and not taken by the test yet.
     pub(super) received: Vec<u8>,
     /// How many bytes more the peer takes; `None`: any number.
     room: Option<usize>,

@@ -6,6 +6,7 @@ mod arrival;
 mod calls;
 mod datagrams;
 mod hearing;
+mod lookups;
 mod notes;
 mod peers;
 mod poll;
@@ -23,17 +24,16 @@ use std::time::Duration;
 
 use super::choose::{Choices, Site, Source};
 use super::errno;
-use super::family::Family;
 use super::faults::Faults;
 use super::host::{Host, HostId};
 use super::judge::Verdict;
 use super::link::{End, EndId, Link, LinkId, PeerId, Side};
-use super::names::{Names, Outcome};
+use super::names::Names;
 use super::queue::Queue;
 use super::random::Random;
-use super::trace::{Story, What};
+use super::trace::Story;
 use crate::error::NameError;
-use crate::network::{Found, LookupId, Question, SocketId, Time, WorkId, WorkOutcome};
+use crate::network::{Found, LookupId, SocketId, Time, WorkId, WorkOutcome};
 
 use datagrams::{Flows, Parcel};
 pub(super) use peers::{Ending, PeerState};
@@ -41,8 +41,6 @@ pub(super) use strikes::{LENGTHS, length};
 
 /// How long a segment travels if nothing delays it.
 const LATENCY: Duration = Duration::from_micros(100);
-/// How long a lookup takes if nothing delays it.
-const LOOKUP: Duration = Duration::from_millis(1);
 /// The default of a send buffer and of a receive window: small, so that pressure is soon felt.
 const WINDOW: usize = 64 * 1024;
 /// No fault makes a window smaller than this, lest a large transfer takes for ever.
@@ -322,53 +320,6 @@ impl Fabric {
                 }
             }
         }
-    }
-
-    /// Begins to look a name up for a host.
-    pub(super) fn look_up(
-        &mut self,
-        host: HostId,
-        lookup: LookupId,
-        question: &Question,
-        outcome: Outcome,
-    ) {
-        self.note(host, What::LooksUp(question.to_string().into()));
-        self.host_mut(host).lookups.insert(lookup);
-        let Outcome { late, found } = outcome;
-        let Some(mut outcome) = found else {
-            return;
-        };
-        let mut longer = Duration::from_micros(self.choose(Site::LookUp, JITTER));
-        match self.choose(Site::Answered, 4) {
-            0 => {}
-            1 => outcome = Err(NameError::Unknown),
-            2 => outcome = Err(NameError::Failed("the server failed".into())),
-            _ => longer += self.span(Family::Lookups, LENGTHS + 12),
-        }
-        self.queue.push(
-            self.now + LOOKUP + late + longer,
-            Event::LookedUp {
-                host,
-                process: self.host(host).process,
-                lookup,
-                outcome,
-            },
-        );
-    }
-
-    /// Has a host told later of work that a thread does.
-    pub(super) fn work(&mut self, host: HostId, work: WorkId, outcome: WorkOutcome) {
-        self.host_mut(host).working += 1;
-        let longer = Duration::from_micros(self.choose(Site::Work, JITTER));
-        self.queue.push(
-            self.now + longer,
-            Event::Worked {
-                host,
-                process: self.host(host).process,
-                work,
-                outcome,
-            },
-        );
     }
 
     /// When what leaves now arrives.
