@@ -9,8 +9,10 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::rc::Rc;
 
 use ropewalk::{DatagramProtocol, DatagramTransport, Reactor, UdpEndpoint};
 
@@ -25,8 +27,10 @@ Sends back each datagram it gets. Listens on each ENDPOINT, or on udp:8007 (port
 ";
 
 /// There is one `Echo` for each socket, whoever sends to it: with datagrams there are no connections, so nobody comes and nobody
-/// leaves. A protocol that has to remember its senders has a map of its own.
-struct Echo;
+/// leaves. A protocol that has to remember its senders has a map of its own. What all of them know is which ports are ours.
+struct Echo {
+    ours: Rc<RefCell<Vec<u16>>>,
+}
 
 /// What arrives is one whole datagram, or nothing: the network may lose some, bring some twice, and bring them in another
 /// order. An echo need not care, and who asks has to.
@@ -41,18 +45,17 @@ impl DatagramProtocol for Echo {
         data: &[u8],
         from: SocketAddr,
     ) {
-        if is_answerable(from, transport.local()) {
+        if is_answerable(from, &self.ours.borrow()) {
             transport.send_to(data, from);
         }
     }
 }
 
 /// Anybody can put another's address on a datagram. One that seems to come from a service like this one, or from ourselves,
-/// would be answered by its answer, and so on without end. So none is answered that comes from our own port, or from those
+/// would be answered by its answer, and so on without end. So none is answered that comes from a port of ours, or from those
 /// that the old standard services have.
-fn is_answerable(from: SocketAddr, local: Option<SocketAddr>) -> bool {
-    let is_our_own = local.is_some_and(|local| local.port() == from.port());
-    from.port() >= 1024 && !is_our_own
+fn is_answerable(from: SocketAddr, ours: &[u16]) -> bool {
+    from.port() >= 1024 && !ours.contains(&from.port())
 }
 
 fn main() -> ExitCode {
@@ -68,11 +71,18 @@ fn main() -> ExitCode {
 
 /// All of them are bound before the first is announced: a server must not come up by half.
 fn serve(reactor: &mut Reactor, endpoints: &[UdpEndpoint]) -> ropewalk::Result<()> {
+    let ours = Rc::new(RefCell::new(Vec::new()));
     let sockets: ropewalk::Result<Vec<_>> = endpoints
         .iter()
-        .map(|endpoint| reactor.bind(endpoint.clone()).with(Echo))
+        .map(|endpoint| {
+            let echo = Echo {
+                ours: Rc::clone(&ours),
+            };
+            reactor.bind(endpoint.clone()).with(echo)
+        })
         .collect();
     for socket in sockets? {
+        ours.borrow_mut().push(socket.address().port());
         common::say(format_args!("listening on {}", socket.address()));
     }
     Ok(())

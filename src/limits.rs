@@ -238,7 +238,7 @@ impl Limits {
     /// What is [received](Direction::Received) too fast is not read: it waits in the system, which has the peer wait when its
     /// buffers are full, and costs no memory here. What is [sent](Direction::Sent) too fast is unsent, so water marks and the
     /// hard limit hold for it as ever; the deadlines of [`write`](Self::write) and [`close`](Self::close) count only while we wait
-    /// for the peer. Under layers the bytes of the wire count.
+    /// for the peer. Under layers the bytes of the wire count. What comes while a connection is being closed is dropped, at any speed.
     pub fn rate(mut self, direction: Direction, rate: impl Into<Option<Rate>>) -> Self {
         self.policies.rates[direction as usize] = rate.into();
         self
@@ -251,7 +251,8 @@ impl Limits {
         self
     }
 
-    /// Has the bytes that go over a connection logged, both ways. Default: they are not.
+    /// Has the bytes that go over a connection logged, both ways, but for what is dropped while it is being closed. Default: they
+    /// are not.
     pub fn traffic_log(mut self, log: impl Into<Option<TrafficLog>>) -> Self {
         self.policies.traffic_log = log.into();
         self

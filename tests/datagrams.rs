@@ -112,6 +112,31 @@ fn on_the_machines_network() {
     assert_eq!(heard.take().as_deref(), Some("HELLO"));
 }
 
+/// Answers when a thread has thought about it.
+struct Pondering;
+
+impl DatagramProtocol for Pondering {
+    fn datagram_received(
+        &mut self,
+        transport: &mut DatagramTransport<'_>,
+        _data: &[u8],
+        from: SocketAddr,
+    ) {
+        transport.defer_to_thread(
+            || "42",
+            move |_: &mut Self, transport, answer| {
+                transport.send_to(answer.expect("it does not panic"), from);
+            },
+        );
+    }
+}
+
+#[test]
+fn work_on_a_thread_is_done_when_the_test_looks() {
+    let mut wire = testing::datagrams(Pondering);
+    wire.receives("6 times 7?", server()).sent("42", server());
+}
+
 #[test]
 fn what_the_test_does_is_what_a_system_would() {
     let mut wire = testing::datagrams(Shouting);

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 
 use mio::net::UdpSocket;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use super::datagram::{DatagramOptions, Multicast, ReceivedDatagram};
 use super::sockets::{non_blocking, retry_interrupted};
@@ -23,11 +23,38 @@ pub(super) fn open(address: SocketAddr, options: &DatagramOptions) -> io::Result
     if options.broadcast {
         socket.set_broadcast(true)?;
     }
+    hear_own_groups_only(&socket, address)?;
     socket.bind(&address.into())?;
     if let Some(peer) = options.peer {
         socket.connect(&peer.into())?;
     }
     Ok(UdpSocket::from_std(socket.into()))
+}
+
+/// Linux lets a socket at any address hear every group that somebody on the machine has joined, unless it is told not to; others
+/// do not.
+#[cfg(target_os = "linux")]
+fn hear_own_groups_only(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    if address.is_ipv4() {
+        return socket.set_multicast_all_v4(false);
+    }
+    match socket.set_multicast_all_v6(false) {
+        // Kernels before 4.20 have no such option.
+        Err(error) if error.raw_os_error() == Some(ENOPROTOOPT) => Ok(()),
+        outcome => outcome,
+    }
+}
+
+#[cfg(target_os = "linux")]
+const ENOPROTOOPT: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) {
+    99
+} else {
+    92
+};
+
+#[cfg(not(target_os = "linux"))]
+fn hear_own_groups_only(_: &Socket, _: SocketAddr) -> io::Result<()> {
+    Ok(())
 }
 
 pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<ReceivedDatagram> {

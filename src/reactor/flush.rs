@@ -9,6 +9,7 @@ use crate::inspector::RarePath;
 use crate::limits::{Idle, WRITE_BUDGET};
 use crate::network::{Farewell, Network, SocketId, Time};
 use crate::outbound::Outbound;
+use crate::rate::Direction;
 use crate::table::ConnectionId;
 
 use super::timed::Timed;
@@ -293,7 +294,9 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let readable = connection.reading == Reading::Open && connection.pauses.is_empty();
+        let readable = connection.reading == Reading::Open
+            && connection.pauses.is_empty()
+            && !connection.awaits_rate(Direction::Received);
         if connection.phase == Phase::Open && readable {
             connection.writing = Writing::Broken;
             connection.care.add(Care::HINTED);

@@ -155,7 +155,11 @@ impl Reactor {
     pub fn look_up(&mut self, host: &str) -> LookUp<'_, Vec<SocketAddr>> {
         let asked = match host_name::literal(host) {
             Some(address) => Ok(Asked::Known(address)),
-            None => host_name::to_ascii(host).map(|name| Asked::Unknown(Question::Addresses(name))),
+            // In other letters, or brackets, it may be an address after all.
+            None => host_name::to_ascii(host).map(|name| match host_name::literal(&name) {
+                Some(address) => Asked::Known(address),
+                None => Asked::Unknown(Question::Addresses(name)),
+            }),
         };
         self.new_look_up(asked, Told::Addresses)
     }

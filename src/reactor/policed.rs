@@ -42,7 +42,8 @@ impl Policed {
             Direction::Received => &self.received,
             Direction::Sent => &self.sent,
         };
-        flow.timer.is_some() || flow.place != Place::None
+        // Who was called has its portion: what it waits for now, if anything, is not that.
+        flow.timer.is_some() || matches!(flow.place, Place::InLine(_))
     }
 }
 
@@ -160,20 +161,16 @@ impl Reactor {
             self.timers.cancel(timer);
         }
         let place = flow.place;
-        let shared = self.ask_for_share(settings, id, direction, place, wanted.min(own));
-        self.set_place(
-            id,
-            direction,
-            if shared == 0 {
-                Place::InLine
-            } else {
-                Place::None
-            },
-        );
-        if shared == 0 {
-            return self.note_wait(direction, waited);
+        match self.ask_for_share(settings, id, direction, place, wanted.min(own)) {
+            Ok(shared) => {
+                self.set_place(id, direction, Place::None);
+                usize::try_from(own.min(shared)).unwrap_or(usize::MAX)
+            }
+            Err(ticket) => {
+                self.set_place(id, direction, Place::InLine(ticket));
+                self.note_wait(direction, waited)
+            }
         }
-        usize::try_from(own.min(shared)).unwrap_or(usize::MAX)
     }
 
     fn note_wait(&mut self, direction: Direction, already: bool) -> usize {
@@ -296,10 +293,10 @@ impl Reactor {
         if let Some(timer) = timer {
             self.timers.cancel(timer);
         }
-        if place == Place::InLine
+        if let Place::InLine(ticket) = place
             && let Some(shares) = &mut self.settings[settings].shares
         {
-            shares.forget(direction, id);
+            shares.forget(direction, ticket);
         }
         if waited && is_there {
             self.go_on_with(id, direction);

@@ -200,7 +200,7 @@ impl Reactor {
             if care.contains(Care::POLICED) {
                 room = room.min(self.allowance(id, Direction::Received, room));
                 if room == 0 {
-                    return;
+                    return self.give_up_if_broken(id);
                 }
             }
             let outcome = match first.take() {

@@ -1,7 +1,7 @@
 //! The rates that all connections of a listener share. Owns who waits for its portion, in which order, and what is kept for
 //! those whose turn it is; moves no bytes.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 
 use crate::limits::Policies;
 use crate::network::Time;
@@ -20,8 +20,9 @@ pub(crate) struct Shares([Option<Share>; 2]);
 #[derive(Debug)]
 struct Share {
     bucket: Bucket,
-    /// In the order in which they began to wait: each once, and only those that are still there.
-    waiting: VecDeque<ConnectionId>,
+    /// By ticket, so in the order in which they began to wait: each once, and only those that are still there.
+    waiting: BTreeMap<Ticket, ConnectionId>,
+    next: Ticket,
     /// Set for when the first of these may have its portion.
     timer: Option<TimerId>,
     kept: Kept,
@@ -45,13 +46,16 @@ impl Kept {
     }
 }
 
+/// A place in the line.
+pub(super) type Ticket = u64;
+
 /// Whether it is a connection's turn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// It has not waited.
     None,
     /// It stands in the line.
-    InLine,
+    InLine(Ticket),
     /// It was called, and its portion is kept for it.
     Called,
 }
@@ -62,7 +66,8 @@ impl Shares {
         let share = |direction| {
             policies.shared_rate(direction).map(|rate| Share {
                 bucket: Bucket::full(rate, now),
-                waiting: VecDeque::new(),
+                waiting: BTreeMap::new(),
+                next: 0,
                 timer: None,
                 kept: Kept::default(),
             })
@@ -83,9 +88,9 @@ impl Shares {
     }
 
     /// The connection no longer waits.
-    pub(super) fn forget(&mut self, direction: Direction, id: ConnectionId) {
+    pub(super) fn forget(&mut self, direction: Direction, ticket: Ticket) {
         if let Some(share) = self.of(direction) {
-            share.waiting.retain(|waiting| *waiting != id);
+            share.waiting.remove(&ticket);
         }
     }
 }
@@ -119,7 +124,7 @@ impl Share {
         if self.bucket.level(now).saturating_sub(kept) < portion {
             return None;
         }
-        let next = self.waiting.pop_front()?;
+        let (_, next) = self.waiting.pop_first()?;
         self.kept = Kept {
             bytes: kept + portion,
             turn,
@@ -135,8 +140,10 @@ impl Share {
 }
 
 impl Reactor {
-    /// How many bytes a connection may have of what its listener's connections share. If it is none, its place is in the
-    /// line.
+    /// How many bytes a connection may have of what its listener's connections share.
+    ///
+    /// # Errors
+    /// None now: its place in the line.
     pub(super) fn ask_for_share(
         &mut self,
         settings: u32,
@@ -144,24 +151,27 @@ impl Reactor {
         direction: Direction,
         place: Place,
         wanted: u64,
-    ) -> u64 {
+    ) -> Result<u64, Ticket> {
         let (now, turn) = (self.now, self.turn);
         let shares = self.settings[settings as usize].shares.as_deref_mut();
         let Some(share) = shares.and_then(|shares| shares.of(direction)) else {
-            return u64::MAX;
+            return Ok(u64::MAX);
         };
-        if place == Place::InLine {
-            return 0;
+        if let Place::InLine(ticket) = place {
+            return Err(ticket);
         }
         let granted = share.grant(place, wanted, now, turn);
-        if granted == 0 {
-            share.waiting.push_back(id);
-            if share.timer.is_none() {
-                let due = share.due(turn);
-                share.timer = Some(self.timers.arm(due, Timed::Share(settings, direction)));
-            }
+        if granted > 0 {
+            return Ok(granted);
         }
-        granted
+        let ticket = share.next;
+        share.next += 1;
+        share.waiting.insert(ticket, id);
+        if share.timer.is_none() {
+            let due = share.due(turn);
+            share.timer = Some(self.timers.arm(due, Timed::Share(settings, direction)));
+        }
+        Err(ticket)
     }
 
     /// A portion is there: whose turn it is goes on.

@@ -26,12 +26,16 @@ impl Reactor {
             .connections
             .get(id)
             .is_some_and(|connection| connection.phase == Phase::Open);
+        // One that is being closed keeps the deadline that it has.
+        if !is_open {
+            return;
+        }
         let before = self.watches.ends(id).and_then(|ends| ends.life.take());
         if let Some(timer) = before.as_ref().and_then(|life| life.timer) {
             self.timers.cancel(timer);
         }
         // Without anything that ends it, when it was made is forgotten.
-        if !is_open || longest.is_none() && self.watches.ends(id).is_none() {
+        if longest.is_none() && self.watches.ends(id).is_none() {
             return;
         }
         let since = before.map_or(self.now, |life| life.since);

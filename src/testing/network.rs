@@ -361,6 +361,9 @@ impl Network for Plug {
     fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
         let outcome = run_work(work);
         self.link.borrow_mut().works.push((id, outcome));
+        if let Some(post) = &self.post {
+            post.borrow_mut().note_work();
+        }
         Ok(())
     }
 

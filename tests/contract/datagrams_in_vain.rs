@@ -27,6 +27,7 @@ contract! { simulated_bare:
     what_is_more_than_may_wait_is_refused_at_once,
     an_empty_datagram_that_waits_counts_too,
     a_failure_to_send_is_told_of_its_datagram_alone,
+    what_a_router_says_of_one_datagram_costs_none_after_it,
     what_waits_and_then_fails_costs_nothing_behind_it,
 }
 
@@ -34,6 +35,7 @@ const EAGAIN: i32 = 11;
 const EPERM: i32 = 1;
 const ENOBUFS: i32 = 105;
 const ECONNREFUSED: i32 = 111;
+const EHOSTUNREACH: i32 = 113;
 
 fn failing(world: &World) -> &sim::World {
     world
@@ -116,6 +118,22 @@ fn a_refusal_costs_nothing_that_is_sent_after_it(world: &World) {
     revived.as_ref().expect("it is there").expect("found");
     let expected = if simulated.is_some() { 2 } else { 1 };
     world.run_until("each refusal is told", || log.count("refused") == expected);
+}
+
+/// A connected socket has such an error pending, as it has a refusal.
+fn what_a_router_says_of_one_datagram_costs_none_after_it(world: &World) {
+    let (peer, socket) = connected(world, &Log::default());
+    world.settle();
+    let simulated = failing(world);
+    simulated.fail_next(SERVER, Call::Write, &[EHOSTUNREACH]);
+    tell(world, socket, |transport| transport.send("sent"));
+    peer.expect("sent");
+    assert_eq!(world.on(|reactor| reactor.counters().datagrams_failed), 1);
+    // That there is no way now is said again.
+    simulated.fail_next(SERVER, Call::Write, &[EHOSTUNREACH; 2]);
+    tell(world, socket, |transport| transport.send("not sent"));
+    let unsent = || world.on(|reactor| reactor.counters().datagrams_unsent);
+    world.run_until("it is given up", || unsent() == 1);
 }
 
 fn a_datagram_that_is_too_long_to_be_sent_costs_itself_alone(world: &World) {

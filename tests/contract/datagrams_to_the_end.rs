@@ -33,6 +33,7 @@ contract! { bare:
 contract! { simulated_bare:
     what_waits_is_sent_before_the_socket_is_closed,
     what_can_not_even_then_be_sent_is_counted,
+    what_waits_is_sent_before_the_reactor_has_stopped,
     what_waits_does_not_hold_a_stop_at_once_up,
 }
 
@@ -324,6 +325,24 @@ fn what_waits_is_sent_before_the_socket_is_closed(world: &World) {
         reactor.stop_datagrams(id);
     });
     peer.expect("one").expect("two");
+}
+
+fn what_waits_is_sent_before_the_reactor_has_stopped(world: &World) {
+    let log = Log::default();
+    let socket = DatagramSpy::new(&log).on(world);
+    world.run_until("it is started", || log.has("started"));
+    let peer = world.datagram_peer();
+    let (id, to) = (socket.id(), peer.address());
+    eagain(world, 3);
+    world.on(move |reactor| {
+        reactor.send_to(id, "one", to);
+        reactor.send_to(id, "two", to);
+        reactor.stop_datagrams(id);
+        reactor.stop();
+    });
+    peer.expect("one").expect("two");
+    world.run_to_the_end();
+    assert_eq!(log.lines(), ["started", "stopped done, ended by us"]);
 }
 
 fn what_can_not_even_then_be_sent_is_counted(world: &World) {

@@ -2,18 +2,20 @@
 
 use std::time::Duration;
 
-use ropewalk::sim::Faults;
+use ropewalk::sim::{Call, Faults};
 use ropewalk::{Direction, Limits, Rate, Reactor, Time};
 
 use crate::known::{text, text_between};
 use crate::rates::{Course, HARDLY, act, received, sent, serve};
 use crate::spy::{Log, Spy};
-use crate::world::{Peer, World, contract};
+use crate::world::{Peer, SERVER, World, contract};
 
 contract! { simulated:
     a_rate_is_not_taken_for_a_stalled_peer,
     a_stalled_peer_is_found_out_under_a_rate,
     the_silence_of_a_rate_is_not_the_peers,
+    who_has_its_share_and_pauses_is_silent,
+    a_write_that_fails_while_a_rate_is_used_up_is_the_end,
 }
 
 contract! { simulated_bare:
@@ -21,6 +23,49 @@ contract! { simulated_bare:
     bytes_are_sent_at_their_rate_to_the_nanosecond,
     shared_bytes_go_at_their_rate_to_the_nanosecond,
     nothing_is_done_while_a_rate_has_nothing_to_wait_for,
+}
+
+fn who_has_its_share_and_pauses_is_silent(world: &World) {
+    let limits = Limits::default()
+        .shared_rate(Direction::Received, Rate::per_second(1000).burst(1000))
+        .silence(ropewalk::Silence::Receiving, Duration::from_secs(2));
+    let log = Log::default();
+    let ours = log.clone();
+    let listener = world.serve_with(limits, move |_| {
+        // When it stands in the line, and before it is called.
+        Spy::new(&ours).made(|transport| {
+            transport.call_later(Duration::from_millis(50), |_: &mut Spy, transport| {
+                transport.pause_reading();
+            });
+        })
+    });
+    let peer = world.peer(&listener);
+    peer.send_bytes(text(5_000));
+    world.run_until("the loss is told", || log.count("lost") == 1);
+    assert!(
+        log.lines()
+            .pop()
+            .is_some_and(|last| last.contains("timed out"))
+    );
+}
+
+fn a_write_that_fails_while_a_rate_is_used_up_is_the_end(world: &World) {
+    const EPIPE: i32 = 32;
+    let served = serve(world, received(HARDLY), |_| ());
+    let peer = served.peer(world);
+    peer.send_bytes(text(20_000));
+    world.run_until("the burst has come", || served.received() > 900);
+    world.settle();
+    let simulation = world
+        .simulated()
+        .expect("its calls fail when they are told to");
+    simulation.fail_next(SERVER, Call::Write, &[EPIPE]);
+    let begin = world.now();
+    act(world, &served.known, |transport| {
+        transport.write("never sent")
+    });
+    world.run_until("the loss is told", || served.log.count("lost") == 1);
+    assert!(world.now() - begin < Duration::from_secs(1));
 }
 
 fn a_rate_is_not_taken_for_a_stalled_peer(world: &World) {

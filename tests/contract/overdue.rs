@@ -15,6 +15,7 @@ contract! { streams:
     a_protocol_that_is_told_of_silence_is_not_asked,
     a_connection_ends_when_its_life_does_whatever_happens,
     who_takes_its_last_bytes_slowly_does_not_live_on_for_it,
+    who_is_being_closed_at_the_end_of_its_life_can_not_prolong_it,
     a_life_may_be_prolonged_and_made_endless,
     a_connection_of_ours_may_have_a_life_and_a_silence,
 }
@@ -128,6 +129,29 @@ fn who_takes_its_last_bytes_slowly_does_not_live_on_for_it(world: &World) {
     assert!(peer.received() < 100_000);
     let counters = world.on(|reactor| reactor.counters());
     assert_eq!((counters.timed_out, counters.timed_out_lifetime), (1, 1));
+}
+
+fn who_is_being_closed_at_the_end_of_its_life_can_not_prolong_it(world: &World) {
+    let limits = Limits::default()
+        .lifetime(SOON)
+        .close(SOON)
+        .rate(Direction::Sent, Rate::per_second(1000));
+    let (log, known) = (Log::default(), Known::default());
+    let (ours, ids) = (log.clone(), known.clone());
+    let prolonged = limits.clone();
+    let listener = world.serve_with(limits, move |_| {
+        let (ids, prolonged) = (ids.clone(), prolonged.clone());
+        Spy::new(&ours).made(move |transport| {
+            ids.note(transport);
+            transport.write(text(100_000));
+            let again = prolonged.clone();
+            transport.call_later(SOON + SOON / 2, move |_: &mut Spy, transport| {
+                transport.set_limits(again);
+            });
+        })
+    });
+    let _peer = world.peer(&listener);
+    is_lost(world, &log, "lost timed out: its time is up");
 }
 
 fn a_life_may_be_prolonged_and_made_endless(world: &World) {

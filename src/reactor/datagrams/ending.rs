@@ -122,10 +122,13 @@ impl Reactor {
     /// The reactor stops: each protocol may say a last word, and go on if it likes.
     pub(in crate::reactor) fn tell_datagrams_stopping(&mut self) {
         for id in self.datagrams.ids() {
-            if self.hears_datagrams(id) {
-                self.dispatch_datagrams(id, |protocol, transport| protocol.stopping(transport));
-            } else {
-                self.end_datagrams(id, Lost::Stopped);
+            match self.datagrams.get(id).map(|state| &state.phase) {
+                Some(Phase::Started) => {
+                    self.dispatch_datagrams(id, |protocol, transport| protocol.stopping(transport));
+                }
+                Some(Phase::New) => self.end_datagrams(id, Lost::Stopped),
+                // It is ending already, for a reason of its own, and what it waits for has its time.
+                Some(Phase::Over { .. }) | None => {}
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::reactor::{Reactor, wire};
 use crate::table::DatagramId;
 
 /// A pending error is told once, by whichever call comes first, and concerns what was sent before: so a call that is given one is made
-/// again. Twice is enough for a refusal behind an interruption.
+/// again. Twice is enough for one behind an interruption.
 const TRIES: usize = 3;
 
 /// Datagrams that wait for room, in their order.
@@ -130,14 +130,23 @@ impl Reactor {
         data: &[u8],
         to: Option<SocketAddr>,
     ) -> io::Result<()> {
+        let is_connected = self.datagram_peer(id).is_some();
         let mut outcome = self.datagram_network()?.send(socket, data, to);
+        let mut others = 0;
         for _ in 1..TRIES {
             match &outcome {
                 Err(error) if is_refusal(error) => self.note_refusal(id),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // All that routers say is told to a connected socket, and only to that.
+                Err(_) if is_connected && others == 0 => others = 1,
                 _ => break,
             }
             outcome = self.datagram_network()?.send(socket, data, to);
+        }
+        let is_said_again = matches!(&outcome, Err(error) if error.kind() != ErrorKind::WouldBlock);
+        if !is_said_again {
+            self.counters.datagrams_failed += others;
         }
         if outcome.is_ok() {
             self.counters.datagrams_out += 1;

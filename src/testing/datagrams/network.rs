@@ -30,12 +30,14 @@ pub(in crate::testing) struct Post {
     sent: VecDeque<Sent>,
     /// Something changed since the reactor was told last.
     edge: bool,
+    /// Work was done that the reactor has not been told of.
+    has_work: bool,
 }
 
 impl FarEnd for RefCell<Post> {
     fn has_news(&self) -> bool {
         let post = self.borrow();
-        post.edge && post.token.is_some()
+        post.has_work || post.edge && post.token.is_some()
     }
 
     fn now(&self) -> Time {
@@ -76,7 +78,12 @@ impl Post {
 
 /// What the reactor's end of it does.
 impl Post {
+    pub(in crate::testing) fn note_work(&mut self) {
+        self.has_work = true;
+    }
+
     pub(in crate::testing) fn readiness(&mut self) -> Option<Readiness> {
+        self.has_work = false;
         let token = self.token?;
         std::mem::take(&mut self.edge).then_some(Readiness {
             token,
