@@ -87,11 +87,10 @@ pub(super) fn parse(description: &str) -> Result<UdpEndpoint, EndpointError> {
     };
     let rest = pieces.split_off(1);
     let mut arguments = Arguments::of(description, rest)?;
-    let arguments_ref = &mut arguments;
-    let (endpoint, keys) = if arguments_ref.positionals() > 1 {
-        (to_peer(arguments_ref, is_v6)?, PEER_KEYS)
+    let (endpoint, keys) = if arguments.positionals() > 1 {
+        (to_peer(&mut arguments, is_v6)?, PEER_KEYS)
     } else {
-        (at_port(arguments_ref, interface_of)?, PORT_KEYS)
+        (at_port(&mut arguments, interface_of)?, PORT_KEYS)
     };
     arguments.finish(keys)?;
     Ok(endpoint)

@@ -1,7 +1,9 @@
 //! The one place where users' code is called. Owns the guard against its panics; decides nothing about when to call.
 
 use std::any::Any;
+use std::fmt;
 use std::panic::{self, AssertUnwindSafe};
+use std::thread;
 
 use crate::connection::{Connection, Cutting, NONE, Phase};
 use crate::error::Lost;
@@ -259,18 +261,32 @@ impl Reactor {
         call: impl FnOnce(&mut Self) -> R,
     ) -> Option<R> {
         self.send_replies();
-        let begun = self.begin_call(Caller::Other(what));
-        let result = panic::catch_unwind(AssertUnwindSafe(|| call(self)));
-        self.end_call(Caller::Other(what), begun);
-        match result {
+        match self.under_guard(Caller::Other(what), call) {
             Ok(value) => Some(value),
             Err(cause) => {
-                self.counters.panics += 1;
-                self.warn_of(format_args!("{what} panicked: {}", panic_message(&*cause)));
-                let_go(cause);
+                self.note_panic(format_args!("{what}"), cause);
                 None
             }
         }
+    }
+
+    /// Calls users' code, whatever it belongs to: what a panic of it means is the caller's to say.
+    pub(super) fn under_guard<R>(
+        &mut self,
+        caller: Caller,
+        call: impl FnOnce(&mut Self) -> R,
+    ) -> thread::Result<R> {
+        let begun = self.begin_call(caller);
+        let result = panic::catch_unwind(AssertUnwindSafe(|| call(self)));
+        self.end_call(caller, begun);
+        result
+    }
+
+    /// Tells of a panic, whoever's it is.
+    pub(super) fn note_panic(&mut self, whose: fmt::Arguments<'_>, cause: Box<dyn Any + Send>) {
+        self.counters.panics += 1;
+        self.warn_of(format_args!("{whose} panicked: {}", panic_message(&*cause)));
+        let_go(cause);
     }
 
     /// Calls users' code that belongs to a connection, besides its protocol: its panic is the connection's.
@@ -279,10 +295,7 @@ impl Reactor {
         id: ConnectionId,
         call: impl FnOnce() -> R,
     ) -> Option<R> {
-        let begun = self.begin_call(Caller::Connection(id));
-        let result = panic::catch_unwind(AssertUnwindSafe(call));
-        self.end_call(Caller::Connection(id), begun);
-        match result {
+        match self.under_guard(Caller::Connection(id), |_| call()) {
             Ok(value) => Some(value),
             Err(cause) => {
                 self.panicked(id, cause);

@@ -12,15 +12,15 @@ use super::shares::Place;
 use super::timed::Timed;
 
 /// What is kept of a connection whose bytes are followed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Policed {
-    received: Flow,
-    sent: Flow,
+    /// Received, sent.
+    flows: [Flow; 2],
     traffic: Option<TrafficLog>,
 }
 
 /// One direction.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Flow {
     bucket: Option<Bucket>,
     /// Set while the bucket is too empty.
@@ -31,17 +31,11 @@ struct Flow {
 
 impl Policed {
     fn flow(&mut self, direction: Direction) -> &mut Flow {
-        match direction {
-            Direction::Received => &mut self.received,
-            Direction::Sent => &mut self.sent,
-        }
+        &mut self.flows[direction as usize]
     }
 
     fn waits(&self, direction: Direction) -> bool {
-        let flow = match direction {
-            Direction::Received => &self.received,
-            Direction::Sent => &self.sent,
-        };
+        let flow = &self.flows[direction as usize];
         // Who was called has its portion: what it waits for now, if anything, is not that.
         flow.timer.is_some() || matches!(flow.place, Place::InLine(_))
     }
@@ -82,7 +76,7 @@ impl Reactor {
         };
         connection.care.add(Care::POLICED);
         let before = connection.rare().policed.take();
-        let mut policed = before.unwrap_or_else(|| Box::new(Policed::new()));
+        let mut policed = before.unwrap_or_default();
         for direction in DIRECTIONS {
             policed.flow(direction).bucket = match (
                 policies.rate(direction),
@@ -300,21 +294,6 @@ impl Reactor {
         }
         if waited && is_there {
             self.go_on_with(id, direction);
-        }
-    }
-}
-
-impl Policed {
-    fn new() -> Self {
-        let flow = || Flow {
-            bucket: None,
-            timer: None,
-            place: Place::None,
-        };
-        Self {
-            received: flow(),
-            sent: flow(),
-            traffic: None,
         }
     }
 }

@@ -50,9 +50,10 @@ impl Kept {
 pub(super) type Ticket = u64;
 
 /// Whether it is a connection's turn.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Place {
     /// It has not waited.
+    #[default]
     None,
     /// It stands in the line.
     InLine(Ticket),

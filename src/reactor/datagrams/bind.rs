@@ -10,7 +10,7 @@ use crate::datagram::DatagramProtocol;
 use crate::endpoint::{Port, UdpEndpoint};
 use crate::error::{EndpointError, Error, Result};
 use crate::limits::{DATAGRAMS_UNSENT, READ_BUFFER};
-use crate::network::DatagramOptions;
+use crate::network::{DatagramOptions, SocketId};
 use crate::reactor::Reactor;
 use crate::table::DatagramId;
 
@@ -85,14 +85,14 @@ impl Reactor {
         }
     }
 
+    /// The socket, our own address and whom it is connected to.
     fn open_datagrams(
         &mut self,
+        id: DatagramId,
         endpoint: &UdpEndpoint,
-        options: &DatagramOptions,
-    ) -> Result<DatagramSocket> {
-        let id = self.datagrams.next_id();
+        mut options: DatagramOptions,
+    ) -> Result<(SocketId, SocketAddr, Option<SocketAddr>)> {
         let port = self.datagram_port(endpoint, &endpoint.port)?;
-        let mut options = options.clone();
         if let Some((peer, port)) = &endpoint.peer {
             options.peer = Some((*peer, self.datagram_port(endpoint, port)?).into());
         }
@@ -102,25 +102,12 @@ impl Reactor {
             return Err(Error::NoDatagrams { endpoint: shown });
         };
         let opened = network.open(local, &options, id.token());
-        let (socket, address) = opened.map_err(|error| Error::Listen {
+        let (socket, local) = opened.map_err(|error| Error::Listen {
             endpoint: shown,
             error: error.into(),
         })?;
-        log::info!("listening on {address}, for datagrams");
-        self.datagrams.insert(State {
-            serial: id.serial,
-            socket,
-            local: address,
-            peer: options.peer,
-            phase: Phase::New,
-            protocol: None,
-            longest: 0,
-            unsent: Unsent::default(),
-            queued: false,
-            refused: false,
-            timers: BTreeSet::new(),
-        });
-        Ok(DatagramSocket { id, address })
+        log::info!("listening on {local}, for datagrams");
+        Ok((socket, local, options.peer))
     }
 
     fn datagram_port(&mut self, endpoint: &UdpEndpoint, port: &Port) -> Result<u16> {
@@ -183,15 +170,24 @@ impl Bind<'_> {
         if reactor.running.refuses_connects() {
             return Err(Error::Stopping);
         }
-        let socket = reactor.open_datagrams(&self.endpoint?, &self.options)?;
+        let id = reactor.datagrams.next_id();
+        let (socket, local, peer) = reactor.open_datagrams(id, &self.endpoint?, self.options)?;
         let protocol = reactor.beginning_on_datagrams(Box::new(protocol));
-        if let Some(state) = reactor.datagrams.get_mut(socket.id) {
-            state.protocol = Some(protocol);
+        reactor.datagrams.insert(State {
+            serial: id.serial,
+            socket,
+            local,
+            peer,
+            phase: Phase::New,
+            protocol: Some(protocol),
             // One byte of the buffer is left to see that there was more.
-            state.longest = self.longest.min(READ_BUFFER - 1);
-            state.unsent.set_limit(self.unsent);
-        }
-        reactor.queue_datagrams(socket.id);
-        Ok(socket)
+            longest: self.longest.min(READ_BUFFER - 1),
+            unsent: Unsent::up_to(self.unsent),
+            queued: false,
+            refused: false,
+            timers: BTreeSet::new(),
+        });
+        reactor.queue_datagrams(id);
+        Ok(DatagramSocket { id, address: local })
     }
 }

@@ -1,13 +1,11 @@
-//! The place where protocols of datagrams are called, and the calls that are timed or posted for them. Owns the guard against their
-//! panics; decides nothing about when to call.
+//! The place where protocols of datagrams are called, and the calls that are timed or posted for them. Owns what a panic of
+//! theirs means; the guard is `dispatch`'s, and when to call is others'.
 
-use std::panic::{self, AssertUnwindSafe};
 use std::time::Duration;
 
 use super::Phase;
 use crate::datagram::{DatagramProtocol, DatagramTransport, downcast};
 use crate::error::Lost;
-use crate::network::{let_go, panic_message};
 use crate::reactor::dispatch::Call;
 use crate::reactor::timed::Timed;
 use crate::reactor::{Caller, Reactor};
@@ -54,10 +52,9 @@ impl Reactor {
         self.send_replies();
         let mut protocol = self.datagrams.get_mut(id)?.protocol.take()?;
         let caller = Caller::Other(protocol.type_name());
-        let begun = self.begin_call(caller);
-        let mut transport = DatagramTransport::new(self, id);
-        let result = panic::catch_unwind(AssertUnwindSafe(|| call(&mut *protocol, &mut transport)));
-        self.end_call(caller, begun);
+        let result = self.under_guard(caller, |reactor| {
+            call(&mut *protocol, &mut DatagramTransport::new(reactor, id))
+        });
         match self.datagrams.get_mut(id) {
             Some(state) => state.protocol = Some(protocol),
             // Only if the callback put another reactor in this one's place.
@@ -66,10 +63,7 @@ impl Reactor {
         match result {
             Ok(value) => Some(value),
             Err(cause) => {
-                self.counters.panics += 1;
-                let what = panic_message(&*cause);
-                self.warn_of(format_args!("{id}: the protocol panicked: {what}"));
-                let_go(cause);
+                self.note_panic(format_args!("{id}: the protocol"), cause);
                 self.end_datagrams(id, Lost::Panicked);
                 None
             }

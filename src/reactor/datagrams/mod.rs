@@ -44,7 +44,7 @@ struct State {
     longest: usize,
     /// What the system had no room for.
     unsent: Unsent,
-    /// It stands in the reactor's list of those to serve without waiting for readiness.
+    /// It stands in the reactor's list of those to serve without waiting for readiness, or will when it has failed for a while.
     queued: bool,
     /// A send has found that the peer refused what was sent before, and the protocol has yet to be told.
     refused: bool,

@@ -11,7 +11,7 @@ use crate::limits::DATAGRAM_BUDGET;
 use crate::network::{Readiness, ReceivedDatagram};
 use crate::reactor::timed::Timed;
 use crate::reactor::{Reactor, wire};
-use crate::table::DatagramId;
+use crate::table::{DatagramId, Owner};
 
 /// A socket of which each call fails is asked again after this time, and not in each turn.
 const RETRY: Duration = Duration::from_millis(10);
@@ -84,9 +84,7 @@ impl Reactor {
                 self.queue_datagrams(id);
             }
         } else {
-            // No edge would follow, for it was not drained.
-            let again = Timed::Receive(id);
-            self.timers.arm(self.now + RETRY, again);
+            self.receive_again_later(id);
         }
     }
 
@@ -146,7 +144,17 @@ impl Reactor {
         }
     }
 
+    /// No edge would follow, for it was not drained. Until then it counts as queued, so that there is one such timer.
+    fn receive_again_later(&mut self, id: DatagramId) {
+        if let Some(state) = self.datagrams.get_mut(id) {
+            state.queued = true;
+            self.timers.arm(self.now + RETRY, Timed::Receive(id));
+        }
+    }
+
     pub(in crate::reactor) fn receive_again(&mut self, id: DatagramId) {
-        self.queue_datagrams(id);
+        if self.datagrams.get(id).is_some() {
+            self.ready.push_back(Owner::Datagrams(id));
+        }
     }
 }

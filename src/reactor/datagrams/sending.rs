@@ -16,7 +16,6 @@ use crate::table::DatagramId;
 const TRIES: usize = 3;
 
 /// Datagrams that wait for room, in their order.
-#[derive(Default)]
 pub(super) struct Unsent {
     waiting: VecDeque<(Option<SocketAddr>, Box<[u8]>)>,
     size: usize,
@@ -24,16 +23,21 @@ pub(super) struct Unsent {
 }
 
 impl Unsent {
+    /// None yet, and at most so many bytes.
+    pub(super) fn up_to(limit: usize) -> Self {
+        Self {
+            waiting: VecDeque::new(),
+            size: 0,
+            limit,
+        }
+    }
+
     pub(super) fn size(&self) -> usize {
         self.size
     }
 
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
-    }
-
-    pub(super) fn set_limit(&mut self, bytes: usize) {
-        self.limit = bytes;
     }
 
     fn push(&mut self, data: &[u8], to: Option<SocketAddr>) -> Result<(), SendError> {
