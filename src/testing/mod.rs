@@ -232,7 +232,7 @@ impl<P: Protocol> Wire<P> {
     /// ```
     #[track_caller]
     pub fn advance(&mut self, by: Duration) -> &mut Self {
-        advance(&mut self.stepper, &*self.link, by);
+        advance(&mut self.stepper, &self.link, by);
         self
     }
 
@@ -322,7 +322,7 @@ impl<P: Protocol> Wire<P> {
     /// Turns the reactor until it has nothing left to do.
     #[track_caller]
     fn settle(&mut self) -> &mut Self {
-        settle(&mut self.stepper, &*self.link);
+        settle(&mut self.stepper, &self.link);
         self
     }
 }

@@ -20,7 +20,6 @@ use crate::network::{
 use crate::table::{ConnectionId, Owner};
 
 use super::datagrams::Post;
-use super::turning::FarEnd;
 
 const LISTENER: SocketId = SocketId(0);
 const CONNECTION: SocketId = SocketId(1);
@@ -46,6 +45,8 @@ pub(super) struct Link {
     works: Vec<(WorkId, WorkOutcome)>,
     /// Our own address: whose, depends on who connected to whom.
     local: Option<Address>,
+    /// In place of a connection, a socket for datagrams.
+    pub(super) post: Option<Post>,
 }
 
 /// How far one direction of the stream is.
@@ -68,20 +69,22 @@ struct Edge {
     failed: bool,
 }
 
-impl FarEnd for RefCell<Link> {
-    fn has_news(&self) -> bool {
-        let link = self.borrow();
-        link.knock.is_some()
-            || !link.works.is_empty()
-            || link.token.is_some() && link.edge != Edge::default()
+/// What the test does with the clock.
+impl Link {
+    /// Whether the reactor has yet to be told of something.
+    pub(super) fn has_news(&self) -> bool {
+        self.knock.is_some()
+            || !self.works.is_empty()
+            || self.token.is_some() && self.edge != Edge::default()
+            || self.post.as_ref().is_some_and(Post::has_news)
     }
 
-    fn now(&self) -> Time {
-        self.borrow().now
+    pub(super) fn now(&self) -> Time {
+        self.now
     }
 
-    fn set_now(&self, now: Time) {
-        self.borrow_mut().now = now;
+    pub(super) fn set_now(&mut self, now: Time) {
+        self.now = now;
     }
 }
 
@@ -160,8 +163,6 @@ impl Link {
 #[derive(Debug, Default)]
 pub(super) struct Plug {
     pub(super) link: Rc<RefCell<Link>>,
-    /// In place of a connection, a socket for datagrams.
-    pub(super) post: Option<Rc<RefCell<Post>>>,
     randoms: u64,
 }
 
@@ -187,18 +188,14 @@ impl Network for Plug {
             });
         }
         batch.ready.extend(link.readiness());
-        let post = self.post.as_ref();
-        let readiness = post.and_then(|post| post.borrow_mut().readiness());
-        batch.ready.extend(readiness);
+        let post = link.post.as_mut().and_then(Post::readiness);
+        batch.ready.extend(post);
         batch.works.append(&mut link.works);
         Ok(())
     }
 
     fn now(&mut self) -> Time {
-        match &self.post {
-            Some(post) => FarEnd::now(&**post),
-            None => self.link.borrow().now,
-        }
+        self.link.borrow().now
     }
 
     fn wall_clock(&mut self) -> SystemTime {
@@ -333,13 +330,13 @@ impl Network for Plug {
     }
 
     fn close(&mut self, socket: SocketId, farewell: Farewell) {
-        if let Some(post) = &self.post {
-            post.borrow_mut().close(socket);
+        let mut link = self.link.borrow_mut();
+        if let Some(post) = &mut link.post {
+            post.close(socket);
         }
         if socket != CONNECTION {
             return;
         }
-        let mut link = self.link.borrow_mut();
         link.token = None;
         link.to_peer = match farewell {
             Farewell::Close => Direction::Ended,
@@ -348,7 +345,8 @@ impl Network for Plug {
     }
 
     fn datagrams(&mut self) -> Option<&mut dyn DatagramNetwork> {
-        self.post.is_some().then_some(self)
+        let has_datagrams = self.link.borrow().post.is_some();
+        has_datagrams.then_some(self)
     }
 
     fn look_up(&mut self, _: LookupId, _: &Question) -> Result<(), NameError> {
@@ -361,9 +359,6 @@ impl Network for Plug {
     fn defer(&mut self, id: WorkId, work: Work) -> Result<(), DeferError> {
         let outcome = run_work(work);
         self.link.borrow_mut().works.push((id, outcome));
-        if let Some(post) = &self.post {
-            post.borrow_mut().note_work();
-        }
         Ok(())
     }
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use crate::network::Time;
 use crate::reactor::Stepper;
+
+use super::network::Link;
 
 /// Turns without rest after which a program is taken to be in a loop.
 const TURNS: usize = 10_000;
@@ -45,40 +46,30 @@ impl<R> Outcome<R> {
     }
 }
 
-/// What the test has at the far end, with the clock.
-pub(super) trait FarEnd {
-    /// Whether the reactor has yet to be told of something.
-    fn has_news(&self) -> bool;
-
-    fn now(&self) -> Time;
-
-    fn set_now(&self, now: Time);
-}
-
 /// Lets time pass. Each timer fires at its own moment, in order.
 #[track_caller]
-pub(super) fn advance(stepper: &mut Stepper, far: &impl FarEnd, by: Duration) {
-    settle(stepper, far);
-    let end = far.now() + by;
+pub(super) fn advance(stepper: &mut Stepper, link: &RefCell<Link>, by: Duration) {
+    settle(stepper, link);
+    let end = link.borrow().now() + by;
     loop {
         let next = stepper.timeout();
-        let now = far.now();
+        let now = link.borrow().now();
         match next.map(|wait| now + wait).filter(|&next| next <= end) {
             // A reactor that has stopped for good moves on no more.
-            Some(next) if now < next => far.set_now(next),
+            Some(next) if now < next => link.borrow_mut().set_now(next),
             _ => break,
         }
-        settle(stepper, far);
+        settle(stepper, link);
     }
-    far.set_now(end);
-    settle(stepper, far);
+    link.borrow_mut().set_now(end);
+    settle(stepper, link);
 }
 
 /// Turns a reactor until it has nothing left to do, and its network nothing to tell.
 #[track_caller]
-pub(super) fn settle(stepper: &mut Stepper, far: &impl FarEnd) {
+pub(super) fn settle(stepper: &mut Stepper, link: &RefCell<Link>) {
     for _ in 0..TURNS {
-        if !far.has_news() && stepper.timeout() != Some(Duration::ZERO) {
+        if !link.borrow().has_news() && stepper.timeout() != Some(Duration::ZERO) {
             return;
         }
         let goes_on = stepper

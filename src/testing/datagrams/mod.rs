@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::network::Plug;
+use super::network::{Link, Plug};
 use super::turning::{Outcome, advance, settle};
 use crate::datagram::{DatagramProtocol, DatagramTransport};
 use crate::endpoint::UdpEndpoint;
@@ -59,7 +59,7 @@ pub fn datagrams_with<P: DatagramProtocol>(peer: SocketAddr, protocol: P) -> Dat
 /// [`protocol`](Self::protocol).
 pub struct DatagramWire<P> {
     stepper: Stepper,
-    post: Rc<RefCell<Post>>,
+    link: Rc<RefCell<Link>>,
     log: Rc<RefCell<Log>>,
     socket: DatagramSocket,
     protocol: PhantomData<fn(P)>,
@@ -76,14 +76,15 @@ impl<P> fmt::Debug for DatagramWire<P> {
 impl<P: DatagramProtocol> DatagramWire<P> {
     #[track_caller]
     fn new(endpoint: UdpEndpoint, protocol: P) -> Self {
-        let post: Rc<RefCell<Post>> = Rc::default();
+        let link: Rc<RefCell<Link>> = Rc::default();
+        link.borrow_mut().post = Some(Post::default());
         let log: Rc<RefCell<Log>> = Rc::default();
-        let mut reactor = Reactor::on(Box::new(Plug::with_post(Rc::clone(&post))));
+        let mut reactor = Reactor::on(Box::new(Plug::new(Rc::clone(&link))));
         let watched = Watched::new(protocol, Rc::clone(&log));
         let bound = reactor.bind(endpoint).with(watched);
         let mut wire = Self {
             stepper: Stepper::new(reactor),
-            post,
+            link,
             log,
             socket: bound.expect("a test's network has datagrams"),
             protocol: PhantomData,
@@ -98,7 +99,7 @@ impl<P: DatagramProtocol> DatagramWire<P> {
     /// If the socket is closed, or the reactor does not come to rest.
     #[track_caller]
     pub fn receives(&mut self, data: impl AsRef<[u8]>, from: SocketAddr) -> &mut Self {
-        self.post.borrow_mut().deliver(data.as_ref(), from, false);
+        self.post(|post| post.deliver(data.as_ref(), from, false));
         self.settle()
     }
 
@@ -108,28 +109,28 @@ impl<P: DatagramProtocol> DatagramWire<P> {
     /// See [`receives`](Self::receives).
     #[track_caller]
     pub fn receives_truncated(&mut self, data: impl AsRef<[u8]>, from: SocketAddr) -> &mut Self {
-        self.post.borrow_mut().deliver(data.as_ref(), from, true);
+        self.post(|post| post.deliver(data.as_ref(), from, true));
         self.settle()
     }
 
     /// The peer's system says that nobody listens there. Only who is connected hears of it.
     #[track_caller]
     pub fn refuses(&mut self) -> &mut Self {
-        self.post.borrow_mut().refuse();
+        self.post(|post| post.refuse());
         self.settle()
     }
 
     /// The system has no room for what we send: it waits.
     #[track_caller]
     pub fn blocks(&mut self) -> &mut Self {
-        self.post.borrow_mut().set_blocked(true);
+        self.post(|post| post.set_blocked(true));
         self.settle()
     }
 
     /// The system takes all there is, and goes on to.
     #[track_caller]
     pub fn unblocks(&mut self) -> &mut Self {
-        self.post.borrow_mut().set_blocked(false);
+        self.post(|post| post.set_blocked(false));
         self.settle()
     }
 
@@ -175,13 +176,13 @@ impl<P: DatagramProtocol> DatagramWire<P> {
     #[track_caller]
     pub fn take_sent(&mut self) -> Option<Sent> {
         self.settle();
-        self.post.borrow_mut().take_sent()
+        self.post(Post::take_sent)
     }
 
     /// Time passes. Each timer fires at its own moment, in order.
     #[track_caller]
     pub fn advance(&mut self, by: Duration) -> &mut Self {
-        advance(&mut self.stepper, &*self.post, by);
+        advance(&mut self.stepper, &self.link, by);
         self
     }
 
@@ -231,10 +232,15 @@ impl<P: DatagramProtocol> DatagramWire<P> {
         self.stepper.reactor()
     }
 
+    #[track_caller]
+    fn post<R>(&self, act: impl FnOnce(&mut Post) -> R) -> R {
+        act(self.link.borrow_mut().post.get_or_insert_default())
+    }
+
     /// Turns the reactor until it has nothing left to do.
     #[track_caller]
     fn settle(&mut self) -> &mut Self {
-        settle(&mut self.stepper, &*self.post);
+        settle(&mut self.stepper, &self.link);
         self
     }
 }

@@ -1,17 +1,15 @@
 //! A network of one socket for datagrams whose other side is a test. Owns what is under way in both directions; never waits, and its
 //! clock moves only when the test says so.
 
-use std::cell::RefCell;
+use std::cell::RefMut;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::rc::Rc;
 
 use crate::network::{
-    DatagramNetwork, DatagramOptions, Multicast, Readiness, ReceivedDatagram, SocketId, Time, Token,
+    DatagramNetwork, DatagramOptions, Multicast, Readiness, ReceivedDatagram, SocketId, Token,
 };
 use crate::testing::network::Plug;
-use crate::testing::turning::FarEnd;
 
 const SOCKET: SocketId = SocketId(2);
 
@@ -21,7 +19,6 @@ pub(super) type Sent = (Vec<u8>, SocketAddr);
 /// The socket, as the test and the reactor both see it.
 #[derive(Debug, Default)]
 pub(in crate::testing) struct Post {
-    now: Time,
     token: Option<Token>,
     peer: Option<SocketAddr>,
     arrived: VecDeque<(Vec<u8>, SocketAddr, bool)>,
@@ -30,23 +27,6 @@ pub(in crate::testing) struct Post {
     sent: VecDeque<Sent>,
     /// Something changed since the reactor was told last.
     edge: bool,
-    /// Work was done that the reactor has not been told of.
-    has_work: bool,
-}
-
-impl FarEnd for RefCell<Post> {
-    fn has_news(&self) -> bool {
-        let post = self.borrow();
-        post.has_work || post.edge && post.token.is_some()
-    }
-
-    fn now(&self) -> Time {
-        self.borrow().now
-    }
-
-    fn set_now(&self, now: Time) {
-        self.borrow_mut().now = now;
-    }
 }
 
 /// What the test does.
@@ -78,12 +58,11 @@ impl Post {
 
 /// What the reactor's end of it does.
 impl Post {
-    pub(in crate::testing) fn note_work(&mut self) {
-        self.has_work = true;
+    pub(in crate::testing) fn has_news(&self) -> bool {
+        self.edge && self.token.is_some()
     }
 
     pub(in crate::testing) fn readiness(&mut self) -> Option<Readiness> {
-        self.has_work = false;
         let token = self.token?;
         std::mem::take(&mut self.edge).then_some(Readiness {
             token,
@@ -109,15 +88,10 @@ impl Post {
 }
 
 impl Plug {
-    pub(super) fn with_post(post: Rc<RefCell<Post>>) -> Self {
-        let mut plug = Self::default();
-        plug.post = Some(post);
-        plug
-    }
-
-    fn post(&self) -> io::Result<&RefCell<Post>> {
-        let post = self.post.as_deref();
-        post.ok_or_else(|| ErrorKind::Unsupported.into())
+    fn post(&self) -> io::Result<RefMut<'_, Post>> {
+        let link = self.link.borrow_mut();
+        let post = RefMut::filter_map(link, |link| link.post.as_mut());
+        post.map_err(|_| ErrorKind::Unsupported.into())
     }
 }
 
@@ -128,7 +102,7 @@ impl DatagramNetwork for Plug {
         options: &DatagramOptions,
         token: Token,
     ) -> io::Result<(SocketId, SocketAddr)> {
-        let mut post = self.post()?.borrow_mut();
+        let mut post = self.post()?;
         if post.token.is_some() {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
@@ -143,7 +117,7 @@ impl DatagramNetwork for Plug {
     }
 
     fn receive(&mut self, _: SocketId, buffer: &mut [u8]) -> io::Result<ReceivedDatagram> {
-        let mut post = self.post()?.borrow_mut();
+        let mut post = self.post()?;
         post.take_refusal()?;
         let Some((data, from, truncated)) = post.arrived.pop_front() else {
             return Err(ErrorKind::WouldBlock.into());
@@ -158,7 +132,7 @@ impl DatagramNetwork for Plug {
     }
 
     fn send(&mut self, _: SocketId, data: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
-        let mut post = self.post()?.borrow_mut();
+        let mut post = self.post()?;
         post.take_refusal()?;
         if post.is_blocked {
             return Err(ErrorKind::WouldBlock.into());
