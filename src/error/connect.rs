@@ -24,6 +24,11 @@ pub enum ConnectError {
         /// The name.
         service: String,
     },
+    /// The address is none of those that [may be connected to](crate::Connect::permitted). It was not tried.
+    Forbidden {
+        /// Which.
+        address: Address,
+    },
     /// Nobody listens there.
     Refused {
         /// Where.
@@ -107,6 +112,7 @@ impl fmt::Display for ConnectError {
             Self::Endpoint(error) => error.fmt(f),
             Self::Name { host, error } => write!(f, "can't look up {host}: {error}"),
             Self::Service { service } => write!(f, "no such service: {service}"),
+            Self::Forbidden { address } => write!(f, "{address} may not be connected to"),
             Self::Refused { address } => write!(f, "{address} refused: nobody listens there"),
             Self::Unreachable { address, error } => {
                 write!(f, "{address} can't be reached: {error}")

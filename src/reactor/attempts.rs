@@ -147,12 +147,36 @@ impl Reactor {
             let Some(options) = self.connecting(id).map(|it| it.options.clone()) else {
                 return;
             };
+            if let Err(error) = self.hold_against_policy(id, &address) {
+                self.attempt_failed(id, error);
+                continue;
+            }
             match self.network.connect(&address, &options, id.token()) {
                 Ok(socket) => return self.attempt_begun(id, socket, address),
                 Err(error) => {
                     self.attempt_failed(id, explain(address, options.bind.is_some(), &error));
                 }
             }
+        }
+    }
+
+    /// Whether the call may go there.
+    fn hold_against_policy(
+        &mut self,
+        id: ConnectionId,
+        address: &Address,
+    ) -> Result<(), ConnectError> {
+        let permitted = self.connecting(id).and_then(|it| it.permitted.clone());
+        let Some(permitted) = permitted else {
+            return Ok(());
+        };
+        let what = "a policy of where calls may go";
+        match self.guarded(what, |_| permitted(address)) {
+            Some(true) => Ok(()),
+            Some(false) => Err(ConnectError::Forbidden {
+                address: address.clone(),
+            }),
+            None => Err(ConnectError::Panicked),
         }
     }
 

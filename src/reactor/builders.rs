@@ -103,8 +103,12 @@ pub(super) struct Plan {
     pub(super) attempt_delay: Option<Duration>,
     pub(super) bind: Option<Address>,
     pub(super) layers: Vec<Box<dyn Layer>>,
+    pub(super) permitted: Option<Permitted>,
     pub(super) failed: Option<Failed>,
 }
+
+/// Says which addresses may be connected to.
+pub(super) type Permitted = Rc<dyn Fn(&Address) -> bool>;
 
 /// The hook for a connection that was not made.
 pub(crate) type Failed = Box<dyn FnOnce(&mut Reactor, &ConnectError)>;
@@ -132,6 +136,7 @@ impl<'a> Connect<'a> {
                 attempt_delay: None,
                 bind: None,
                 layers: Vec::new(),
+                permitted: None,
                 failed: None,
             },
         }
@@ -151,6 +156,37 @@ impl<'a> Connect<'a> {
     /// says; held to what RFC 8305 allows, 10 ms to 2 s. After a failure the next one is tried at once.
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
         self.plan.attempt_delay = Some(delay);
+        self
+    }
+
+    /// Which addresses may be connected to: each is held against it before it is tried, whether it was found for a name or given
+    /// as such. One that may not is no attempt, but [`ConnectError::Forbidden`], and the next one is tried. For a program that
+    /// connects to where its peers say: a name of theirs can lead to this machine or its neighbours, and to another place each
+    /// time it is looked up.
+    ///
+    /// ```
+    /// # fn main() -> ropewalk::Result<()> {
+    /// # use ropewalk::{Address, Protocol, Transport};
+    /// # struct Fetch;
+    /// # impl Protocol for Fetch { fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {} }
+    /// # let mut reactor = ropewalk::Reactor::new()?;
+    /// reactor
+    ///     .connect("tcp:localhost:80")
+    ///     .permitted(|address| match address {
+    ///         Address::Tcp(address) => !address.ip().to_canonical().is_loopback(),
+    ///         _ => false,
+    ///     })
+    ///     .failed(|reactor, error| {
+    ///         println!("{error}");
+    ///         reactor.stop();
+    ///     })
+    ///     .with(Fetch);
+    /// # reactor.run()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn permitted(mut self, policy: impl Fn(&Address) -> bool + 'static) -> Self {
+        self.plan.permitted = Some(Rc::new(policy));
         self
     }
 

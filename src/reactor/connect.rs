@@ -16,7 +16,7 @@ use crate::table::ConnectionId;
 
 use super::Reactor;
 use super::attempts::Attempts;
-use super::builders::{Failed, Plan};
+use super::builders::{Failed, Permitted, Plan};
 use super::dispatch::ProtocolCall;
 use super::kept::Keeper;
 
@@ -28,6 +28,7 @@ pub(crate) struct Connecting {
     port: u16,
     pub(super) options: ConnectOptions,
     layers: Vec<Box<dyn Layer>>,
+    pub(super) permitted: Option<Permitted>,
     failed: Option<Failed>,
     /// Builds the protocol, if it has none yet.
     pub(super) keeper: Option<Rc<dyn Keeper>>,
@@ -78,9 +79,9 @@ impl Connecting {
         self.over = true;
     }
 
-    /// The connection is made: the user's hook, which has nothing to tell then, and the calls that waited for it.
-    pub(super) fn made(self) -> (Option<Failed>, Vec<ProtocolCall>) {
-        (self.failed, self.calls)
+    /// The connection is made: the user's hook and policy, which have nothing to say then, and the calls that waited for it.
+    pub(super) fn made(self) -> ((Option<Failed>, Option<Permitted>), Vec<ProtocolCall>) {
+        ((self.failed, self.permitted), self.calls)
     }
 }
 
@@ -98,6 +99,7 @@ impl Reactor {
             port: 0,
             options: ConnectOptions::default(),
             layers: plan.layers,
+            permitted: plan.permitted,
             failed: plan.failed,
             keeper,
             step: Step::Asked,
@@ -265,6 +267,9 @@ impl Reactor {
             self.forget_look_up(lookup);
         }
         self.let_go_of(connecting.attempts);
+        if let Some(permitted) = connecting.permitted {
+            self.drop_guarded(permitted);
+        }
         let error = connecting.error.unwrap_or(ConnectError::Cancelled);
         if connecting.failed.is_none() && connecting.keeper.is_none() {
             return self.warn_of(format_args!("{id}: {error}"));

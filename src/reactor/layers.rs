@@ -349,8 +349,8 @@ impl Reactor {
         self.set_deadline(id, None);
         if let Some(outgoing) = outgoing {
             self.counters.connected += 1;
-            let (hook, calls) = outgoing.made();
-            self.discard(hook);
+            let (hooks, calls) = outgoing.made();
+            self.discard(hooks);
             self.calls.extend(calls.into_iter().map(Call::Protocol));
         }
         self.tidy(id);

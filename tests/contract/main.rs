@@ -63,6 +63,7 @@ mod overdue;
 mod panics;
 mod panics_of_layers;
 mod panics_of_objects;
+mod permitting;
 mod piping;
 mod piping_to_the_end;
 mod preparing;
