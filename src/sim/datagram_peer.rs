@@ -1,6 +1,7 @@
 //! Scripted sockets for datagrams: what a test sends to a reactor, and what it wants to get. Owns the reading of scripts; the way of
 //! a datagram is the fabric's.
 
+use std::cell::Cell;
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -36,6 +37,8 @@ pub struct DatagramPeer {
     host: HostId,
     socket: SocketId,
     address: SocketAddr,
+    /// The socket's place may be another's since.
+    is_closed: Cell<bool>,
 }
 
 impl World {
@@ -65,6 +68,7 @@ impl World {
             host: id,
             socket,
             address,
+            is_closed: Cell::new(false),
         }
     }
 }
@@ -88,9 +92,10 @@ impl DatagramPeer {
     /// Sends a datagram, which never waits. What befalls it on its way is up to the world's faults.
     ///
     /// # Panics
-    /// If it can't be sent at all, as one that is too long.
+    /// If it can't be sent at all, as one that is too long, or after [`closes`](Self::closes).
     #[track_caller]
     pub fn send_to(&self, data: impl AsRef<[u8]>, to: SocketAddr) -> &Self {
+        assert!(!self.is_closed.get(), "the peer's socket is closed");
         let data = data.as_ref();
         let sent = {
             let mut fabric = self.world.fabric().borrow_mut();
@@ -114,6 +119,9 @@ impl DatagramPeer {
 
     /// A datagram that has come, and whom from; `None` if none has.
     pub fn try_receive(&self) -> Option<(Vec<u8>, SocketAddr)> {
+        if self.is_closed.get() {
+            return None;
+        }
         let mut fabric = self.world.fabric().borrow_mut();
         let (from, data) = fabric.peer_receives(self.host, self.socket)?;
         Some((data.to_vec(), from))
@@ -134,6 +142,9 @@ impl DatagramPeer {
 
     /// Closes the socket: what comes from now on is refused.
     pub fn closes(&self) {
+        if self.is_closed.replace(true) {
+            return;
+        }
         let mut fabric = self.world.fabric().borrow_mut();
         fabric.close_socket(self.host, self.socket, Farewell::Close);
     }

@@ -231,7 +231,7 @@ impl Network for SimNetwork {
         drop(fabric);
         let outcome = known.unwrap_or_else(|| {
             let unknown = Err(NameError::Unknown);
-            Outcome::of(resolver.map_or(unknown, |resolver| ask(&*resolver, question)))
+            Outcome::of(resolver.map_or(unknown, |resolver| ask(resolver, question)))
         });
         let mut fabric = self.fabric.borrow_mut();
         fabric.look_up(self.host, lookup, question, outcome);

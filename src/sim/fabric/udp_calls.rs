@@ -2,17 +2,18 @@
 //! them; the way of what is sent is in `datagrams`.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
 
 use super::calls::loopback;
+use super::datagrams::{Way, is_for_many};
 use super::{Event, Fabric};
 use crate::network::{DatagramOptions, Multicast, ReceivedDatagram, SocketId, Token};
 use crate::sim::choose::Site;
 use crate::sim::errno;
-use crate::sim::host::{HostId, Socket};
+use crate::sim::host::{Host, HostId, Socket};
 use crate::sim::trace::What;
 use crate::sim::udp::{UdpSocket, is_broadcast, longest};
 
@@ -45,7 +46,7 @@ impl Fabric {
                 return Err(errno::error(errno::EAFNOSUPPORT));
             }
             if address.ip().is_unspecified() {
-                address.set_ip(host.source_for(peer.ip()));
+                address.set_ip(source_for(host, peer.ip()));
             }
         }
         if address.port() == 0 {
@@ -149,12 +150,12 @@ impl Fabric {
         to: Option<SocketAddr>,
     ) -> io::Result<()> {
         self.unlucky(Site::Write, &errno::OF_SEND)?;
-        let (from, to) = self.ends_of(on, id, data.len(), to)?;
+        let way = self.way_of(on, id, data.len(), to)?;
         if self.choose(Site::WouldBlock, 2) == 1 {
             self.host_mut(on).mark(id);
             return Err(errno::would_block());
         }
-        self.send_off(on, from, to, data);
+        self.send_off(way, data);
         Ok(())
     }
 
@@ -172,19 +173,19 @@ impl Fabric {
         data: &[u8],
         to: SocketAddr,
     ) -> io::Result<()> {
-        let (from, to) = self.ends_of(on, id, data.len(), Some(to))?;
-        self.send_off(on, from, to, data);
+        let way = self.way_of(on, id, data.len(), Some(to))?;
+        self.send_off(way, data);
         Ok(())
     }
 
     /// Where a datagram is sent from, and where to, if its kernel lets it.
-    fn ends_of(
+    fn way_of(
         &mut self,
         on: HostId,
         id: SocketId,
         size: usize,
         to: Option<SocketAddr>,
-    ) -> io::Result<(SocketAddr, SocketAddr)> {
+    ) -> io::Result<Way> {
         let socket = self.udp_socket(on, id)?;
         if let Some(error) = socket.error.take() {
             return Err(errno::error(error));
@@ -199,10 +200,24 @@ impl Fabric {
         if to.ip().is_unspecified() {
             to.set_ip(loopback(to.ip()));
         }
+        let host = self.host(on);
         if from.ip().is_unspecified() {
-            from.set_ip(self.host(on).source_for(to.ip()));
+            from.set_ip(source_for(host, to.ip()));
         }
-        Ok((from, to))
+        // An address of this machine alone can't be answered from elsewhere.
+        if from.ip().is_loopback() && !host.owns(to.ip()) && !is_for_many(to.ip()) {
+            return Err(errno::error(errno::EINVAL));
+        }
+        Ok(Way { host: on, from, to })
+    }
+}
+
+/// From which of its addresses a host sends to another.
+fn source_for(host: &Host, to: IpAddr) -> IpAddr {
+    if to.is_loopback() {
+        loopback(to)
+    } else {
+        host.source_for(to)
     }
 }
 

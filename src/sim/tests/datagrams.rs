@@ -150,3 +150,57 @@ fn what_is_lost_is_drawn_so_and_what_nobody_takes_is_refused() {
     world.write_pcap(&mut packets).unwrap();
     assert!(packets.windows(5).any(|bytes| bytes == b"hello"));
 }
+
+#[test]
+fn a_socket_of_this_machine_alone_sends_to_nobody_else() {
+    let world = World::new(0, Faults::None);
+    let other = world.datagram_peer("other").address();
+    let at_home = world.datagram_peer_at("one", ([127, 0, 0, 1], 0));
+    let report = panic_of(|| {
+        at_home.send_to("far", other);
+    });
+    assert!(report.contains("a peer can't send 3 bytes"), "{report}");
+    let neighbour = world.datagram_peer("one");
+    at_home.send_to("near", ([127, 0, 0, 1], neighbour.address().port()).into());
+    neighbour.expect("near");
+}
+
+#[test]
+fn a_refusal_does_not_come_over_a_cut() {
+    let refused = Heard::default();
+    let world = World::new(0, Faults::None);
+    let nobody = world.datagram_peer("other");
+    let address = nobody.address();
+    nobody.closes();
+    nobody.closes();
+    assert_eq!(nobody.try_receive(), None);
+    let noted = refused.clone();
+    world.host("one", |reactor| {
+        let bind = reactor.bind(crate::UdpEndpoint::to(address));
+        bind.with(Asking(noted)).map(drop)
+    });
+    world.partition_one_way("other", "one");
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(refused.borrow().len(), 0);
+    world.rejoin();
+    world.run_for(Duration::from_secs(2));
+    assert!(!refused.borrow().is_empty());
+}
+
+/// Asks each second, and notes what is refused.
+struct Asking(Heard);
+
+impl DatagramProtocol for Asking {
+    fn started(&mut self, transport: &mut DatagramTransport<'_>) {
+        transport.send("anybody?");
+        transport.call_every(Duration::from_secs(1), |_: &mut Self, transport| {
+            transport.send("anybody?");
+        });
+    }
+
+    fn datagram_received(&mut self, _: &mut DatagramTransport<'_>, _: &[u8], _: SocketAddr) {}
+
+    fn connection_refused(&mut self, _: &mut DatagramTransport<'_>) {
+        self.0.borrow_mut().push("refused".to_owned());
+    }
+}
