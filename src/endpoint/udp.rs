@@ -1,7 +1,7 @@
 //! UDP sockets in descriptions. Owns what `udp:` and `udp6:` take; binds nothing and looks nothing up.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::grammar::{self, Arguments};
 use super::port::Port;
@@ -9,7 +9,7 @@ use super::tcp_client::{read_bind, write_bind};
 use super::tcp_server::{read_interface, v4_interface, v6_interface, write_interface};
 
 use crate::error::EndpointError;
-use crate::host_name::without_brackets;
+use crate::host_name;
 
 /// A UDP socket: `udp:8007`, which is bound to a port of 127.0.0.1, or `udp:192.0.2.7:53`, which is connected to another
 /// socket. What can be said of both stands in a table of [the module's documentation](crate::endpoint).
@@ -24,17 +24,18 @@ use crate::host_name::without_brackets;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UdpEndpoint {
-    /// The address that is bound; it tells the family as well.
-    pub(crate) interface: IpAddr,
+    /// The address that is bound, with port 0; it tells the family as well.
+    pub(crate) interface: SocketAddr,
     pub(crate) port: Port,
-    pub(crate) peer: Option<(IpAddr, Port)>,
+    /// Likewise.
+    pub(crate) peer: Option<(SocketAddr, Port)>,
 }
 
 impl UdpEndpoint {
     /// Bound to a port of 127.0.0.1, which [`interface`](Self::interface) opens to others; port 0: the system chooses one.
     pub fn new(port: impl Into<Port>) -> Self {
         Self {
-            interface: Ipv4Addr::LOCALHOST.into(),
+            interface: (Ipv4Addr::LOCALHOST, 0).into(),
             port: port.into(),
             peer: None,
         }
@@ -42,12 +43,16 @@ impl UdpEndpoint {
 
     /// Connected to another socket, from a port that the system chooses.
     pub fn to(peer: SocketAddr) -> Self {
-        Self::connected(peer.ip(), peer.port().into())
+        Self::connected(peer, peer.port().into())
     }
 
-    fn connected(peer: IpAddr, port: Port) -> Self {
+    fn connected(peer: SocketAddr, port: Port) -> Self {
+        let peer: SocketAddr = match peer {
+            SocketAddr::V4(peer) => (*peer.ip(), 0).into(),
+            SocketAddr::V6(peer) => SocketAddrV6::new(*peer.ip(), 0, 0, peer.scope_id()).into(),
+        };
         Self {
-            interface: any(peer),
+            interface: (any(peer.ip()), 0).into(),
             port: Port::Number(0),
             peer: Some((peer, port)),
         }
@@ -55,7 +60,7 @@ impl UdpEndpoint {
 
     /// The address to bind, which tells the family as well. All addresses of the machine are `0.0.0.0` or `::`.
     pub fn interface(mut self, address: impl Into<IpAddr>) -> Self {
-        self.interface = address.into();
+        self.interface = (address.into(), 0).into();
         self
     }
 }
@@ -103,7 +108,7 @@ fn at_port(
     let port = arguments.positional(Port::EXPECTED)?;
     let port = Port::read(&port, arguments)?;
     Ok(UdpEndpoint {
-        interface: read_interface(arguments, interface_of)?,
+        interface: (read_interface(arguments, interface_of)?, 0).into(),
         port,
         peer: None,
     })
@@ -116,7 +121,7 @@ fn to_peer(arguments: &mut Arguments<'_>, is_v6: bool) -> Result<UdpEndpoint, En
         "an address (IPv6 in brackets): a name is not looked up for datagrams"
     };
     let piece = arguments.positional(expected)?;
-    let peer: Option<IpAddr> = without_brackets(&piece.text).parse().ok();
+    let peer = host_name::literal(&piece.text);
     let Some(peer) = peer.filter(|peer| !is_v6 || peer.is_ipv6()) else {
         return Err(arguments.expected(piece.at, expected));
     };
@@ -125,8 +130,9 @@ fn to_peer(arguments: &mut Arguments<'_>, is_v6: bool) -> Result<UdpEndpoint, En
     arguments.no_more_positional("key=value, such as bind=127.0.0.1, after the port")?;
     let mut endpoint = UdpEndpoint::connected(peer, port);
     if let Some(piece) = arguments.keyed(&["bind"])? {
-        let bind = read_bind(&piece, arguments)?;
-        (endpoint.interface, endpoint.port) = (bind.ip(), bind.port().into());
+        endpoint.interface = read_bind(&piece, arguments)?;
+        endpoint.port = endpoint.interface.port().into();
+        endpoint.interface.set_port(0);
     }
     Ok(endpoint)
 }
@@ -135,20 +141,28 @@ fn to_peer(arguments: &mut Arguments<'_>, is_v6: bool) -> Result<UdpEndpoint, En
 impl fmt::Display for UdpEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.peer {
-            Some((IpAddr::V4(peer), port)) => write!(f, "udp:{peer}:{port}")?,
-            Some((IpAddr::V6(peer), port)) => write!(f, "udp:[{peer}]:{port}")?,
+            Some((SocketAddr::V4(peer), port)) => write!(f, "udp:{}:{port}", peer.ip())?,
+            Some((SocketAddr::V6(peer), port)) => {
+                write!(f, "udp:[{}", peer.ip())?;
+                if peer.scope_id() != 0 {
+                    write!(f, "%{}", peer.scope_id())?;
+                }
+                write!(f, "]:{port}")?;
+            }
             None => {
                 let version = if self.interface.is_ipv6() { "6" } else { "" };
                 write!(f, "udp{version}:{}", self.port)?;
-                return write_interface(f, self.interface);
+                return write_interface(f, self.interface.ip());
             }
         }
-        match (self.interface, &self.port) {
-            (any, Port::Number(0)) if any.is_unspecified() => Ok(()),
-            (interface, Port::Number(port)) => write_bind(f, &(interface, *port).into()),
+        let mut bind = self.interface;
+        match &self.port {
+            Port::Number(0) if bind.ip().is_unspecified() => return Ok(()),
+            Port::Number(port) => bind.set_port(*port),
             // Only a type can say so, by way of its fields: no description can.
-            (interface, Port::Service(_)) => write_bind(f, &(interface, 0).into()),
+            Port::Service(_) => {}
         }
+        write_bind(f, &bind)
     }
 }
 
@@ -190,6 +204,7 @@ mod tests {
             ("udp:[::1]:53", peer("[::1]:53")),
             (r"udp:\:\:1:53", peer("[::1]:53")),
             ("udp6:[::1]:53", peer("[::1]:53")),
+            ("udp:[fe80::1%2]:53", peer("[fe80::1%2]:53")),
             (
                 "udp:192.0.2.7:53:bind=127.0.0.1",
                 peer("192.0.2.7:53").interface(Ipv4Addr::LOCALHOST),
@@ -231,6 +246,17 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_scope_is_kept_on_both_sides() {
+        let description = r"udp:[fe80::1%2]:53:bind=[fe80::2%2]\:4000";
+        let endpoint = parse(description).expect("it is one");
+        assert_eq!(
+            endpoint.interface,
+            "[fe80::2%2]:0".parse().expect("an address")
+        );
+        assert_eq!(endpoint.to_string(), description);
+    }
+
     proptest! {
         #[test]
         fn no_description_panics(description in r"(udp6?:)?([a-z0-9:=\\\[\]*.é]|interface=|bind=){0,24}") {
@@ -242,9 +268,9 @@ mod tests {
         #[test]
         fn what_is_shown_is_read_back(interface: IpAddr, port: u16, peer: Option<(IpAddr, u16)>) {
             let endpoint = UdpEndpoint {
-                interface,
+                interface: (interface, 0).into(),
                 port: port.into(),
-                peer: peer.map(|(peer, port)| (peer, port.into())),
+                peer: peer.map(|(peer, port)| ((peer, 0).into(), port.into())),
             };
             prop_assert_eq!(endpoint.to_string().parse(), Ok(endpoint));
         }

@@ -94,9 +94,9 @@ impl Reactor {
     ) -> Result<(SocketId, SocketAddr, Option<SocketAddr>)> {
         let port = self.datagram_port(endpoint, &endpoint.port)?;
         if let Some((peer, port)) = &endpoint.peer {
-            options.peer = Some((*peer, self.datagram_port(endpoint, port)?).into());
+            options.peer = Some(at_port(*peer, self.datagram_port(endpoint, port)?));
         }
-        let local = (endpoint.interface, port).into();
+        let local = at_port(endpoint.interface, port);
         let shown = endpoint.to_string();
         let Some(network) = self.network.datagrams() else {
             return Err(Error::NoDatagrams { endpoint: shown });
@@ -129,6 +129,11 @@ impl Reactor {
             }
         }
     }
+}
+
+fn at_port(mut address: SocketAddr, port: u16) -> SocketAddr {
+    address.set_port(port);
+    address
 }
 
 impl Bind<'_> {
