@@ -35,7 +35,7 @@ impl Names {
             name: "ropewalk-names",
             most_threads: THREADS,
             most_waiting: WAITING,
-            run: |(resolver, question): Job| resolver::ask(&*resolver, &question),
+            run: |(resolver, question): Job| resolver::ask(resolver, &question),
         };
         Self {
             pool: Pool::new(wake, plan),

@@ -97,9 +97,17 @@ where
     /// Forgets a job in whatever state. A thread at it can't be stopped, but its outcome is dropped.
     pub(super) fn cancel(&mut self, key: K) {
         let mut state = self.shared.state();
-        state.waiting.retain(|(waiting, _)| *waiting != key);
+        let place = state
+            .waiting
+            .iter()
+            .position(|(waiting, _)| *waiting == key);
+        let waiting = place.and_then(|place| state.waiting.remove(place));
         state.running.remove(&key);
-        state.done.retain(|(done, _)| *done != key);
+        let place = state.done.iter().position(|(done, _)| *done == key);
+        let done = place.map(|place| state.done.remove(place));
+        drop(state);
+        // Users' objects, dropped without the lock.
+        drop((waiting, done));
     }
 
     pub(super) fn take_done(&mut self, into: &mut Vec<(K, O)>) {

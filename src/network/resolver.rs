@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{self, AssertUnwindSafe};
+use std::sync::Arc;
 
 use dns_lookup::{AddrInfo, AddrInfoHints, LookupError, LookupErrorKind, SockType};
 
@@ -78,9 +79,9 @@ impl Resolver for SystemResolver {
     }
 }
 
-/// Asks a resolver. A panic is an outcome too: whoever waits must hear of it.
-pub(crate) fn ask(resolver: &dyn Resolver, question: &Question) -> Result<Found, NameError> {
-    let asked = AssertUnwindSafe(|| match question {
+/// Asks a resolver, and lets go of it. A panic is an outcome too, be it of its drop: whoever waits must hear of it.
+pub(crate) fn ask(resolver: Arc<dyn Resolver>, question: &Question) -> Result<Found, NameError> {
+    let asked = AssertUnwindSafe(move || match question {
         Question::Addresses(host) => resolver.addresses(host).map(Found::Addresses),
         Question::Name(address) => resolver.name(*address).map(Found::Name),
     });

@@ -44,6 +44,18 @@ fn write_pieces<const N: usize>(
     network.write(socket, &pieces[..count])
 }
 
+/// How an output stands if no more of it is to be offered now.
+#[inline]
+pub(super) fn standing(unsent: &Unsent, enough: bool) -> Option<Offered> {
+    if unsent.queue.is_empty() {
+        Some(Offered::All)
+    } else if unsent.blocked {
+        Some(Offered::Blocked)
+    } else {
+        enough.then_some(Offered::Enough)
+    }
+}
+
 impl Reactor {
     /// Offers the system all that was written since the last time.
     pub(super) fn flush_dirty(&mut self) {
@@ -160,21 +172,16 @@ impl Reactor {
         let budget = self.share(WRITE_BUDGET, RarePath::WriteBudget);
         let mut taken = 0;
         loop {
+            let unsent = &mut self.outs[place];
+            if let Some(stands) = standing(unsent, taken >= budget) {
+                return stands;
+            }
             let Unsent {
                 queue,
                 blocked,
                 progress,
                 ..
-            } = &mut self.outs[place];
-            if queue.is_empty() {
-                return Offered::All;
-            }
-            if *blocked {
-                return Offered::Blocked;
-            }
-            if taken >= budget {
-                return Offered::Enough;
-            }
+            } = unsent;
             let result = match queue.only_piece() {
                 Some(only) => self.network.write(socket, &[IoSlice::new(only)]),
                 None if queue.count() <= PIECES => {

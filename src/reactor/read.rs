@@ -38,10 +38,8 @@ impl Reactor {
             connection.care.add(Care::HINTED);
         }
         let open = connection.phase == Phase::Open;
-        let unread = open
-            && (!connection.pauses.is_empty()
-                || connection.reading != Reading::Open
-                || connection.awaits_rate(Direction::Received));
+        let unread = connection.awaits_rate(Direction::Received)
+            || open && (!connection.pauses.is_empty() || connection.reading != Reading::Open);
         let overlooked = canary!(WritableOverlooked) && readiness.readable;
         if readiness.writable && connection.out != NONE && !overlooked {
             self.unblock(id);

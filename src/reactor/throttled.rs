@@ -9,8 +9,7 @@ use crate::network::SocketId;
 use crate::rate::Direction;
 use crate::table::ConnectionId;
 
-use super::flush::Offered;
-use super::unsent::Unsent;
+use super::flush::{Offered, standing};
 use super::{Reactor, wire};
 
 impl Reactor {
@@ -26,15 +25,8 @@ impl Reactor {
         let log = self.traffic_log_of(id);
         let mut taken = 0;
         loop {
-            let Unsent { queue, blocked, .. } = &self.outs[place];
-            if queue.is_empty() {
-                return Offered::All;
-            }
-            if *blocked {
-                return Offered::Blocked;
-            }
-            if taken >= budget {
-                return Offered::Enough;
+            if let Some(stands) = standing(&self.outs[place], taken >= budget) {
+                return stands;
             }
             let most = self.may_send(id, place);
             if most == 0 {
