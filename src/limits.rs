@@ -320,6 +320,9 @@ pub(crate) const CALL_BUDGET: usize = 1024;
 pub(crate) const TIMER_BUDGET: usize = 4096;
 /// Events between two flushes, if nobody writes to others: replies leave while their connections are still in the cache.
 pub(crate) const FLUSH_EVERY: usize = 32;
+/// Bytes that are read from several connections before their protocols are told. It is half of what fits into the buffer,
+/// so that none is read with little room.
+pub(crate) const AHEAD: usize = READ_BUFFER / 2;
 /// A reply of so many bytes at most is copied, to leave with others: with more, the copy costs what it gains.
 pub(crate) const REPLY: usize = 4096;
 /// Calls that other threads may have waiting.

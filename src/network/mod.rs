@@ -20,6 +20,7 @@ mod asking;
 mod clock;
 mod credentials;
 mod datagram;
+mod direct;
 mod names;
 mod options;
 mod os;
@@ -28,6 +29,7 @@ mod passed;
 mod pieces;
 mod pool;
 mod random;
+mod readiness;
 pub(crate) mod resolver;
 pub(crate) mod services;
 mod signal;
@@ -58,8 +60,6 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
-
 use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
@@ -71,6 +71,7 @@ pub use datagram::{DatagramNetwork, DatagramOptions, Multicast, ReceivedDatagram
 pub use options::{ConnectOptions, ListenOptions};
 pub use os::OsNetwork;
 pub use pieces::{NotWhole, Piece};
+pub use readiness::{Batch, Readiness, Received};
 pub use resolver::{Resolver, SystemResolver};
 pub use signal::Signal;
 pub use time::Time;
@@ -199,6 +200,22 @@ pub trait Network {
         Ok((received, Arrival::read_at(self.now(), self.wall_clock())))
     }
 
+    /// [Reads](Self::read) once from each of several sockets, in order, all into `buffer`, one behind the other: the sizes
+    /// are added to `sizes`. Nothing else is done between two reads, so that the system's code for receiving stays in the
+    /// processor's caches. It goes on as long as a read brings all that was waiting, and until more than `most` bytes have
+    /// come.
+    ///
+    /// What the next read said, if it was something else; what it may have put into the buffer lies behind the rest.
+    fn read_each(
+        &mut self,
+        sockets: &[SocketId],
+        buffer: &mut [u8],
+        most: usize,
+        sizes: &mut Vec<usize>,
+    ) -> Option<io::Result<Received>> {
+        pieces::read_one_by_one(self, sockets, buffer, most, sizes)
+    }
+
     /// Writes once, from several pieces in order; returns how many bytes were taken. Never raises `SIGPIPE`.
     ///
     /// # Errors
@@ -212,14 +229,7 @@ pub trait Network {
     /// # Errors
     /// Which piece was not taken whole, and what the write of it said: the rest of the pieces is still to be written.
     fn write_each(&mut self, bytes: &[u8], pieces: &[Piece]) -> Result<(), NotWhole> {
-        for (index, piece) in pieces.iter().enumerate() {
-            let data = &bytes[piece.range.clone()];
-            let outcome = self.write(piece.socket, &[IoSlice::new(data)]);
-            if !matches!(outcome, Ok(size) if size == data.len()) {
-                return Err(NotWhole { index, outcome });
-            }
-        }
-        Ok(())
+        pieces::write_one_by_one(self, bytes, pieces)
     }
 
     /// Sends our FIN after what was written. Reading goes on.
@@ -322,70 +332,6 @@ pub struct SocketId(pub u32);
 /// What the reactor wants to be told a socket's readiness under. The network does not look into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token(pub u64);
-
-/// What one poll found. The parts are told apart, for readiness is by far the most frequent and should be small.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// Sockets, in the order to serve them in.
-    pub ready: Vec<Readiness>,
-    /// Signals caught.
-    pub signals: Vec<Signal>,
-    /// Lookups done.
-    pub names: Vec<(LookupId, Result<Found, NameError>)>,
-    /// Work done on threads, in the order in which it was done.
-    pub works: Vec<(WorkId, WorkOutcome)>,
-    /// How often the network looked in vain instead of sleeping, see [`Network::set_spin`].
-    pub spins: u64,
-}
-
-impl Batch {
-    /// Empties it, keeping its room.
-    pub fn clear(&mut self) {
-        self.ready.clear();
-        self.signals.clear();
-        self.names.clear();
-        self.works.clear();
-        self.spins = 0;
-    }
-}
-
-/// What a socket is ready for. All of it is a hint: the call that follows decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Readiness {
-    /// The token it was registered under.
-    pub token: Token,
-    /// A read or an accept may succeed.
-    pub readable: bool,
-    /// A write may succeed, or a connect is over.
-    pub writable: bool,
-    /// The peer has sent its FIN, or the connection broke: reading on to the end will tell. Or there is urgent data, at
-    /// which a read stops short: from now on a short one does not mean that nothing more is waiting.
-    pub ended: bool,
-    /// An error is pending.
-    pub failed: bool,
-}
-
-/// What a read brought.
-#[derive(Debug)]
-pub enum Received {
-    /// The first `size` bytes of the buffer (never 0). `drained`: nothing more was waiting, so that reading again now
-    /// would only say `WouldBlock`; this is the network's knowledge, not to be guessed from the size.
-    Filled {
-        /// Bytes written to the buffer.
-        size: usize,
-        /// Nothing more was waiting.
-        drained: bool,
-    },
-    /// Bytes in a buffer of the network's own (never empty).
-    Lent {
-        /// The bytes.
-        data: Bytes,
-        /// Nothing more was waiting.
-        drained: bool,
-    },
-    /// The peer's FIN: no byte will ever follow.
-    Ended,
-}
 
 /// How a socket is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,7 +22,7 @@ use super::adopting;
 use super::alarm::Alarm;
 use super::clock::{self, Clock};
 use super::names::Names;
-use super::pieces::{self, NotWhole, Piece};
+use super::pieces::{self, NotWhole, Piece, received};
 use super::random::SplitMix;
 use super::services;
 use super::signals::Signals;
@@ -47,9 +47,6 @@ compile_error!("the selector's tokens carry 64 bits: ropewalk needs a 64-bit mac
 
 /// What does not fit into one poll is told by the next.
 const EVENTS: usize = 1024;
-
-/// Linux and Android: an edge follows a short read, so that the read need not be repeated until `WouldBlock`.
-const SHORT_READ_DRAINS: bool = cfg!(any(target_os = "linux", target_os = "android"));
 
 /// The machine's own network, as a program is run on.
 ///
@@ -256,6 +253,16 @@ impl Network for OsNetwork {
         Ok(received(size, buffer.len()))
     }
 
+    fn read_each(
+        &mut self,
+        sockets: &[SocketId],
+        buffer: &mut [u8],
+        most: usize,
+        sizes: &mut Vec<usize>,
+    ) -> Option<io::Result<Received>> {
+        pieces::read_each(&self.sockets, sockets, buffer, most, sizes)
+    }
+
     fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
         Stamps::set(self.stream(socket)?, on)
     }
@@ -369,16 +376,6 @@ impl Network for OsNetwork {
 
     fn descriptor_limit(&self) -> Option<usize> {
         self.descriptor_limit
-    }
-}
-
-fn received(size: usize, asked: usize) -> Received {
-    match size {
-        0 => Received::Ended,
-        size => Received::Filled {
-            size,
-            drained: SHORT_READ_DRAINS && size < asked,
-        },
     }
 }
 

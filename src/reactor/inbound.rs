@@ -53,7 +53,7 @@ impl Reactor {
         }
     }
 
-    fn deliver_input(&mut self, id: ConnectionId, mut input: Input<'_>) {
+    pub(super) fn deliver_input(&mut self, id: ConnectionId, mut input: Input<'_>) {
         let chunk = input.chunk;
         while let Some(connection) = self.connections.get(id) {
             let serial = connection.protocol_serial();

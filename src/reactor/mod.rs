@@ -2,6 +2,7 @@
 //! does in a turn is in its submodules, and the outside world is behind [`Network`].
 
 mod accept;
+mod ahead;
 mod attempts;
 mod builders;
 mod calls;
@@ -39,6 +40,7 @@ mod throttled;
 mod time_outs;
 mod timed;
 mod turn;
+mod unheard;
 mod unsent;
 mod upkeep;
 mod verdict;

@@ -6,31 +6,28 @@ use std::io::{self, ErrorKind};
 use crate::connection::{Care, Connection, NONE, Phase, Reading, Writing};
 use crate::error::{Lost, Side};
 use crate::inspector::RarePath;
-use crate::limits::{Idle, LINGER_BYTES, READ_BUDGET};
+use crate::limits::{Idle, READ_BUDGET};
 use crate::network::{Farewell, Readiness, Received, SocketId};
-use crate::protocol::Protocol;
+use crate::protocol::{Held, Input};
 use crate::rate::Direction;
 use crate::table::ConnectionId;
 
-use super::replying::Replies;
 use super::{Reactor, wire};
 
 impl Reactor {
+    /// The socket of a connection, if that is [plain](Connection::is_plain).
+    #[inline]
+    pub(super) fn plain_socket(&self, id: ConnectionId) -> Option<SocketId> {
+        let connection = self.connections.get(id)?;
+        connection.socket().filter(|_| connection.is_plain())
+    }
+
     /// Serves a connection that the network says is ready.
     pub(super) fn serve(&mut self, id: ConnectionId, readiness: Readiness, buffer: &mut [u8]) {
-        let Some(mut connection) = self.connections.get_mut(id) else {
+        self.send_replies();
+        let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        if connection.replied == self.replies.round() {
-            self.send_replies();
-            match self.connections.get_mut(id) {
-                Some(still) => connection = still,
-                None => return,
-            }
-        }
-        if connection.is_plain() && is_only_readable(&readiness) {
-            return self.read_plainly(id, buffer);
-        }
         if connection.phase == Phase::Connecting {
             return self.serve_connecting(id, readiness, buffer);
         }
@@ -48,7 +45,7 @@ impl Reactor {
             self.notice_failure(id);
         }
         match readiness.readable || readiness.ended || readiness.failed {
-            true if open => self.read_fairly(id, None, buffer),
+            true if open => self.read_fairly(id, READ_BUDGET, buffer),
             true => self.read(id, buffer),
             false => {}
         }
@@ -103,7 +100,7 @@ impl Reactor {
             return;
         };
         match connection.phase {
-            Phase::Opening | Phase::Open => self.read_fairly(id, None, buffer),
+            Phase::Opening | Phase::Open => self.read_fairly(id, READ_BUDGET, buffer),
             Phase::Draining | Phase::Lingering => self.read_and_drop(id, buffer),
             Phase::Connecting | Phase::Lost => {}
         }
@@ -121,72 +118,72 @@ impl Reactor {
         Some((connection.socket().filter(|_| wants)?, connection))
     }
 
-    /// Reads a [plain](Connection::is_plain) connection. Most often that is one read which drains the socket, and the
-    /// entry, looked up once, tells all there is to know.
+    /// Gives its protocol what was read of a connection that was plain then, and was all there was. A short reply may wait
+    /// for those of others.
     #[inline]
-    fn read_plainly(&mut self, id: ConnectionId, buffer: &mut [u8]) {
+    pub(super) fn answer(&mut self, id: ConnectionId, data: &[u8]) {
+        let round = self.replies.round();
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let Some(socket) = connection.socket() else {
-            return;
-        };
-        match self.network.read(socket, buffer) {
-            Ok(Received::Filled {
-                size,
-                drained: true,
-            }) => {
-                let protocol = begin_answer(connection, &mut self.replies);
-                self.answer(id, socket, protocol, &buffer[..size]);
-            }
-            Ok(Received::Lent {
-                data,
-                drained: true,
-            }) => self.answer_lent(id, socket, &data),
-            outcome => self.read_fairly(id, Some(outcome), buffer),
+        let has_replied = connection.replied == round && !self.replies.are_none();
+        if has_replied || !connection.is_plain() {
+            return self.answer_again(id, data);
         }
-    }
-
-    /// Gives what was read of a plain connection, which is all there was, to its protocol, which was taken out for it if that
-    /// is all there is to it. A short reply may wait for those of others.
-    #[inline(always)]
-    fn answer(
-        &mut self,
-        id: ConnectionId,
-        socket: SocketId,
-        protocol: Option<Box<dyn Protocol>>,
-        data: &[u8],
-    ) {
-        if let Some(protocol) = protocol {
+        connection.replied = round;
+        self.replies.open(true);
+        if connection.framing == NONE
+            && let Some(protocol) = connection.protocol.take()
+        {
+            let socket = connection.socket();
             self.note_received(id, data);
-            self.deliver_raw(id, protocol, Some(socket), data);
+            self.deliver_raw(id, protocol, socket, data);
         } else {
-            self.received(id, data);
+            self.note_received(id, data);
+            self.deliver_input(id, Input::new(Held::default(), data));
         }
         self.replies.open(false);
     }
 
-    /// Apart, for its caller is in the way of every message, and real sockets lend nothing.
+    /// The same for one that may have a reply that waits, or of which a callback has made something else since.
     #[inline(never)]
-    fn answer_lent(&mut self, id: ConnectionId, socket: SocketId, data: &[u8]) {
-        if let Some(connection) = self.connections.get_mut(id) {
-            let protocol = begin_answer(connection, &mut self.replies);
-            self.answer(id, socket, protocol, data);
+    fn answer_again(&mut self, id: ConnectionId, data: &[u8]) {
+        self.send_replies();
+        match self.connections.get(id) {
+            Some(connection) if connection.is_plain() => self.answer(id, data),
+            Some(connection) if connection.phase == Phase::Open => {
+                self.received_with_care(id, connection.care, data);
+            }
+            Some(_) => self.counters.bytes_in += data.len() as u64,
+            None => {}
+        }
+    }
+
+    /// Goes on with what a read of a connection came to that was plain then; callbacks may have made something else of it
+    /// since.
+    pub(super) fn go_on_reading(
+        &mut self,
+        id: ConnectionId,
+        outcome: io::Result<Received>,
+        buffer: &mut [u8],
+    ) {
+        self.send_replies();
+        match self.connections.get(id).map(|connection| connection.phase) {
+            Some(Phase::Open) => {
+                if let Some(size) = self.take_in(id, outcome, buffer) {
+                    self.read_fairly(id, READ_BUDGET.saturating_sub(size), buffer);
+                }
+            }
+            Some(_) => self.drop_and_read_on(id, outcome, buffer),
+            None => {}
         }
     }
 
     /// Reads until the socket is drained, the connection wants no more, or its share of the turn is used up: then it is
-    /// queued, as an edge-triggered network will not tell of the rest. What was read already counts as the first read.
-    fn read_fairly(
-        &mut self,
-        id: ConnectionId,
-        mut first: Option<io::Result<Received>>,
-        buffer: &mut [u8],
-    ) {
-        let mut budget = READ_BUDGET;
+    /// queued, as an edge-triggered network will not tell of the rest.
+    fn read_fairly(&mut self, id: ConnectionId, mut budget: usize, buffer: &mut [u8]) {
         while let Some((socket, connection)) = self.wants_read(id) {
             let care = connection.care;
-            let broken = connection.writing == Writing::Broken;
             if budget == 0 || budget < READ_BUDGET && self.takes(RarePath::ReadBudget) {
                 if canary!(ReadShareForgotten) {
                     return;
@@ -201,44 +198,68 @@ impl Reactor {
                     return self.give_up_if_broken(id);
                 }
             }
-            let outcome = match first.take() {
-                Some(outcome) => outcome,
-                None if stamped => self.read_stamped(id, socket, &mut buffer[..room]),
-                None => self.network.read(socket, &mut buffer[..room]),
+            let outcome = if stamped {
+                self.read_stamped(id, socket, &mut buffer[..room])
+            } else {
+                self.network.read(socket, &mut buffer[..room])
             };
-            let (size, drained) = match outcome {
-                Ok(Received::Filled { size, drained }) => {
-                    self.received_with_care(id, care, &buffer[..size]);
-                    (size, drained)
-                }
-                Ok(Received::Lent { data, drained }) => {
-                    self.received_with_care(id, care, &data);
-                    (data.len(), drained)
-                }
-                Ok(Received::Ended) if canary!(EndUntold) => return,
-                Ok(Received::Ended) => {
-                    wire::event(id, &self.connections, format_args!("<- end"));
-                    return self.wire_ended(id);
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error)
-                    if canary!(ReadInterrupted) && error.kind() == ErrorKind::Interrupted =>
-                {
-                    break;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) if canary!(ResetTakenForEnd) => return self.wire_ended(id),
-                Err(error) => return self.retire(id, error.into(), Farewell::Close.into()),
-            };
-            if drained && !care.contains(Care::HINTED) {
-                if broken {
-                    break;
-                }
-                return;
+            match self.take_in(id, outcome, buffer) {
+                Some(size) => budget = budget.saturating_sub(size),
+                None => return,
             }
-            budget = budget.saturating_sub(size);
         }
         self.give_up_if_broken(id);
+    }
+
+    /// Takes in what a read came to, with the bytes at the front of `buffer`. How many, if there may be more to read.
+    #[inline]
+    fn take_in(
+        &mut self,
+        id: ConnectionId,
+        outcome: io::Result<Received>,
+        buffer: &[u8],
+    ) -> Option<usize> {
+        let connection = self.connections.get(id)?;
+        let care = connection.care;
+        let broken = connection.writing == Writing::Broken;
+        let (size, drained) = match outcome {
+            Ok(Received::Filled { size, drained }) => {
+                self.received_with_care(id, care, &buffer[..size]);
+                (size, drained)
+            }
+            Ok(Received::Lent { data, drained }) => {
+                self.received_with_care(id, care, &data);
+                (data.len(), drained)
+            }
+            Ok(Received::Ended) if canary!(EndUntold) => return None,
+            Ok(Received::Ended) => {
+                wire::event(id, &self.connections, format_args!("<- end"));
+                self.wire_ended(id);
+                return None;
+            }
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.give_up_if_broken(id);
+                return None;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {
+                return (!canary!(ReadInterrupted)).then_some(0);
+            }
+            Err(_) if canary!(ResetTakenForEnd) => {
+                self.wire_ended(id);
+                return None;
+            }
+            Err(error) => {
+                self.retire(id, error.into(), Farewell::Close.into());
+                return None;
+            }
+        };
+        if drained && !care.contains(Care::HINTED) {
+            if broken {
+                self.give_up_if_broken(id);
+            }
+            return None;
+        }
+        Some(size)
     }
 
     /// After a failed write the rest of the input is read; when there is no more of it, or it may not be delivered, the
@@ -267,6 +288,7 @@ impl Reactor {
         self.note_received(id, data);
         if let Some(connection) = self.connections.get_mut(id)
             && connection.is_raw()
+            && (connection.delivers() || canary!(PauseIgnored))
             && let Some(protocol) = connection.protocol.take()
         {
             let at_once = connection.sends_at_once();
@@ -285,68 +307,6 @@ impl Reactor {
             self.speaker = Some(id);
             self.spoken += 1;
         }
-    }
-
-    /// Reads what nobody will hear: the peer may be waiting to send it before it reads our last bytes.
-    fn read_and_drop(&mut self, id: ConnectionId, buffer: &mut [u8]) {
-        let mut budget = READ_BUDGET;
-        loop {
-            let Some(connection) = self.connections.get(id) else {
-                return;
-            };
-            let Some(socket) = connection
-                .socket()
-                .filter(|_| connection.reading == Reading::Open)
-            else {
-                return;
-            };
-            if budget == 0 {
-                return self.queue_ready(id);
-            }
-            let size = match self.network.read(socket, buffer) {
-                Ok(Received::Filled { size, .. }) => size,
-                Ok(Received::Lent { data, .. }) => data.len(),
-                Ok(Received::Ended) => return self.dropped_to_the_end(id),
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => 0,
-                Err(error) => return self.broke_while_ending(id, error.into()),
-            };
-            self.counters.bytes_in += size as u64;
-            budget = budget.saturating_sub(size);
-            if self.has_lingered_enough(id, READ_BUDGET - budget) {
-                return self.cut_linger(id);
-            }
-        }
-    }
-
-    fn dropped_to_the_end(&mut self, id: ConnectionId) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        connection.reading = Reading::Ended;
-        if connection.phase == Phase::Lingering {
-            self.free(id, Farewell::Close);
-        }
-    }
-
-    fn broke_while_ending(&mut self, id: ConnectionId, reason: Lost) {
-        match self.connections.get(id).map(|connection| connection.phase) {
-            Some(Phase::Lingering) => self.free(id, Farewell::Close),
-            Some(_) => self.retire(id, reason, Farewell::Close.into()),
-            None => {}
-        }
-    }
-
-    fn has_lingered_enough(&mut self, id: ConnectionId, size: usize) -> bool {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return false;
-        };
-        if connection.phase != Phase::Lingering {
-            return false;
-        }
-        let rare = connection.rare();
-        rare.lingered += size;
-        rare.lingered > LINGER_BYTES
     }
 
     /// The peer has ended, on the wire or inside a layer.
@@ -368,21 +328,5 @@ impl Reactor {
             Phase::Open => self.tell_end(id),
             _ => {}
         }
-    }
-}
-
-/// Whether there is nothing to do but to read. That a write may succeed is told of idle sockets too.
-fn is_only_readable(readiness: &Readiness) -> bool {
-    readiness.readable && !readiness.ended && !readiness.failed
-}
-
-/// From now on a plain connection may have a reply that waits. Its protocol, if it hears bytes as they come.
-#[inline(always)]
-fn begin_answer(connection: &mut Connection, replies: &mut Replies) -> Option<Box<dyn Protocol>> {
-    connection.replied = replies.round();
-    replies.open(true);
-    match connection.framing {
-        NONE => connection.protocol.take(),
-        _ => None,
     }
 }

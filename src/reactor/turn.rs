@@ -5,26 +5,18 @@ use std::io;
 use std::time::Duration;
 
 use crate::inspector::RarePath;
-use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, READ_BUFFER};
+use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT};
 use crate::network::Batch;
 use crate::table::Owner;
 
 use super::Reactor;
+use super::ahead::ReadAhead;
 
 /// What a turn works with. It is not the reactor's, for while `data` borrows the buffer the reactor is borrowed too.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Turn {
     batch: Batch,
-    buffer: Box<[u8]>,
-}
-
-impl Default for Turn {
-    fn default() -> Self {
-        Self {
-            batch: Batch::default(),
-            buffer: vec![0; READ_BUFFER].into_boxed_slice(),
-        }
-    }
+    ahead: ReadAhead,
 }
 
 impl Turn {
@@ -44,7 +36,7 @@ impl Turn {
         // 3.
         self.serve_batch(reactor);
         self.serve_queued(reactor);
-        reactor.tell_idle(&mut self.buffer);
+        reactor.tell_idle(self.ahead.buffer());
         // 4.
         reactor.make_calls();
         // 5.
@@ -69,19 +61,27 @@ impl Turn {
         }
         for (count, readiness) in self.batch.ready.drain(..).enumerate() {
             match Owner::from(readiness.token) {
-                Owner::Connection(id) => reactor.serve(id, readiness, &mut self.buffer),
-                Owner::Listener(id) => reactor.accept_unless_queued(id),
+                Owner::Connection(id) => self.ahead.serve(reactor, id, readiness),
+                Owner::Listener(id) => {
+                    self.ahead.read_all(reactor);
+                    reactor.accept_unless_queued(id);
+                }
                 Owner::Datagrams(id) => {
-                    reactor.serve_datagrams(id, readiness, &mut self.buffer);
+                    self.ahead.read_all(reactor);
+                    reactor.serve_datagrams(id, readiness, self.ahead.buffer());
                 }
             }
             // Replies leave while their connection is still in the cache, unless somebody writes to others: then all
             // wait, to go out in one piece each.
             let due = count % FLUSH_EVERY == FLUSH_EVERY - 1;
-            if (due || reactor.takes(RarePath::FlushAtOnce)) && !reactor.crossed {
-                reactor.flush_dirty();
+            if due || reactor.takes(RarePath::FlushAtOnce) {
+                self.ahead.read_all(reactor);
+                if !reactor.crossed {
+                    reactor.flush_dirty();
+                }
             }
         }
+        self.ahead.read_all(reactor);
         reactor.send_replies();
     }
 
@@ -89,10 +89,10 @@ impl Turn {
     fn serve_queued(&mut self, reactor: &mut Reactor) {
         for _ in 0..reactor.queued_before {
             match reactor.ready.pop_front() {
-                Some(Owner::Connection(id)) => reactor.serve_queued(id, &mut self.buffer),
+                Some(Owner::Connection(id)) => reactor.serve_queued(id, self.ahead.buffer()),
                 Some(Owner::Listener(id)) => reactor.accept_queued(id),
                 Some(Owner::Datagrams(id)) => {
-                    reactor.serve_queued_datagrams(id, &mut self.buffer);
+                    reactor.serve_queued_datagrams(id, self.ahead.buffer());
                 }
                 None => break,
             }

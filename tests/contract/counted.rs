@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ropewalk::network::{
-    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, OsNetwork, Question,
-    Received, SocketId, Token, Wake, Work, WorkId,
+    Batch, ConnectOptions, Farewell, ListenOptions, LookupId, Network, NotWhole, OsNetwork, Piece,
+    Question, Received, SocketId, Token, Wake, Work, WorkId,
 };
 use ropewalk::{Address, Arrival, DeferError, NameError, Reactor, Time};
 
@@ -124,6 +124,20 @@ impl Network for Counted {
         self.network.read(socket, buffer)
     }
 
+    fn read_each(
+        &mut self,
+        sockets: &[SocketId],
+        buffer: &mut [u8],
+        most: usize,
+        sizes: &mut Vec<usize>,
+    ) -> Option<io::Result<Received>> {
+        let before = sizes.len();
+        let odd = self.network.read_each(sockets, buffer, most, sizes);
+        let reads = sizes.len() - before + usize::from(odd.is_some());
+        self.calls.reads.set(self.calls.reads.get() + reads);
+        odd
+    }
+
     fn set_time_stamps(&mut self, socket: SocketId, on: bool) -> io::Result<()> {
         self.network.set_time_stamps(socket, on)
     }
@@ -140,6 +154,16 @@ impl Network for Counted {
     fn write(&mut self, socket: SocketId, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         one_more(&self.calls.writes);
         self.network.write(socket, pieces)
+    }
+
+    fn write_each(&mut self, bytes: &[u8], pieces: &[Piece]) -> Result<(), NotWhole> {
+        let outcome = self.network.write_each(bytes, pieces);
+        let writes = match &outcome {
+            Ok(()) => pieces.len(),
+            Err(not_whole) => not_whole.index + 1,
+        };
+        self.calls.writes.set(self.calls.writes.get() + writes);
+        outcome
     }
 
     fn shutdown_write(&mut self, socket: SocketId) -> io::Result<()> {

@@ -72,6 +72,7 @@ mod process;
 mod rates;
 mod reactors;
 mod reading;
+mod reading_ahead;
 mod reasons;
 mod reentrancy;
 mod refused_at_the_stop;
