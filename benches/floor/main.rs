@@ -1,4 +1,5 @@
-//! What ropewalk costs beside a bare epoll loop: `cargo bench --bench floor -- [MODE…] [--seconds N] [--peers A,B] [--smoke]`.
+//! What ropewalk costs beside a bare epoll loop: `cargo bench --bench floor -- [MODE…] [--seconds N] [--round MILLISECONDS]
+//! [--peers A,B] [--smoke]`.
 //!
 //! The servers are this same program started again, on one core, the clients on another. Rounds are short and the servers
 //! take turns in alternating order; a round's processor time for an operation is compared with the baseline's in the same

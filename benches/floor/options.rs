@@ -20,7 +20,8 @@ impl Options {
         let mut read = Self {
             modes: Vec::new(),
             time: Duration::from_secs(24),
-            round: Duration::from_millis(300),
+            // Short, so that a round's neighbours in the same turn meet the same state of a machine that others use too.
+            round: Duration::from_millis(30),
             peers: PEERS.to_vec(),
             smoke: false,
         };
@@ -37,6 +38,11 @@ impl Options {
                     let seconds = words.next().and_then(|word| word.parse().ok());
                     read.time =
                         Duration::from_secs(seconds.ok_or("expected seconds after --seconds")?);
+                }
+                "--round" => {
+                    let round = words.next().and_then(|word| word.parse().ok());
+                    read.round =
+                        Duration::from_millis(round.ok_or("expected milliseconds after --round")?);
                 }
                 "--peers" => read.peers = peers(words.next().unwrap_or_default())?,
                 name => read.modes.push(mode(name)?),
