@@ -10,11 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 
 use crate::connection::Phase;
-use crate::error::FrameError;
+use crate::copies::Copies;
 use crate::frame_queue::Waiting;
-use crate::framing::Framings;
 use crate::latest::{FrameKey, GroupId, Latest};
-use crate::reactor::{Reactor, encode};
+use crate::reactor::Reactor;
 use crate::table::ConnectionId;
 
 /// Connections that are spoken to together: a chat room, the watchers of a price, the players of a game.
@@ -240,6 +239,7 @@ impl<K: Ord> Group<K> {
         self.for_each(reactor, wanted, |reactor, id| {
             reactor.send_latest_copy(id, latest.clone(), &mut copies);
         });
+        reactor.let_go_of_copies(copies);
     }
 
     fn send_to(&self, reactor: &mut Reactor, frame: &[u8], wanted: impl Fn(&K) -> bool) {
@@ -247,6 +247,7 @@ impl<K: Ord> Group<K> {
         self.for_each(reactor, wanted, |reactor, id| {
             reactor.send_to_member(id, &mut copies, self.slow, self.id);
         });
+        reactor.let_go_of_copies(copies);
     }
 
     /// Calls `send` for those wanted that take what is sent, and lets go of those who are no members any more.
@@ -277,45 +278,6 @@ impl AsMut<Self> for Reactor {
     }
 }
 
-/// One frame in the envelopes it is wanted in, each made once.
-pub(crate) struct Copies<'f> {
-    frame: &'f [u8],
-    encoded: Vec<(u32, Result<Bytes, FrameError>)>,
-    plain: Option<Bytes>,
-}
-
-impl<'f> Copies<'f> {
-    pub(crate) fn new(frame: &'f [u8]) -> Self {
-        Self {
-            frame,
-            encoded: Vec::new(),
-            plain: None,
-        }
-    }
-
-    /// The frame in the envelope of the framing at `place`.
-    #[inline]
-    pub(crate) fn at(&mut self, place: u32, framings: &Framings) -> &Result<Bytes, FrameError> {
-        let found = self.encoded.iter().position(|(of, _)| *of == place);
-        let at = found.unwrap_or_else(|| self.encode(place, framings));
-        &self.encoded[at].1
-    }
-
-    fn encode(&mut self, place: u32, framings: &Framings) -> usize {
-        let mut out = Vec::with_capacity(self.frame.len() + 8);
-        let framing = framings.at(place);
-        let copy = encode(framing.as_deref(), self.frame, &mut out).map(|()| out.into());
-        self.encoded.push((place, copy));
-        self.encoded.len() - 1
-    }
-
-    fn plain(&mut self) -> Bytes {
-        self.plain
-            .get_or_insert_with(|| Bytes::copy_from_slice(self.frame))
-            .clone()
-    }
-}
-
 impl Reactor {
     /// Whether a member's connection takes what is sent; `None` if it is over, its loss told.
     #[inline]
@@ -337,7 +299,7 @@ impl Reactor {
         if slow == Slow::Disconnect || self.keeps_up(id) {
             if self.admits_write(id) {
                 if self.sends_messages(id) {
-                    self.send_message(id, copies.frame);
+                    self.send_message(id, copies.frame());
                 } else {
                     self.send_copy(id, copies);
                 }
@@ -374,17 +336,22 @@ impl Reactor {
         let Some(place) = self.live(id).map(|connection| connection.framing) else {
             return;
         };
-        let size = copies.frame.len();
-        match copies.at(place, &self.framings) {
-            Ok(copy) => self.write_encoded(id, copy),
+        let size = copies.frame().len();
+        match self.copy_at(place, copies) {
+            Ok(copy) => self.write_copy(id, copy),
             Err(error) => self.frame_not_sent(id, size, error),
         }
     }
 
     fn copy_for(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> Option<Bytes> {
         let place = self.live(id)?.framing;
-        let copy = copies.at(place, &self.framings).clone();
-        copy.map_err(|error| self.frame_not_sent(id, copies.frame.len(), &error))
-            .ok()
+        let size = copies.frame().len();
+        match self.copy_at(place, copies) {
+            Ok(copy) => Some(copy.shared().clone()),
+            Err(error) => {
+                self.frame_not_sent(id, size, error);
+                None
+            }
+        }
     }
 }

@@ -102,6 +102,7 @@ mod arena;
 mod buffer_pool;
 mod client_service;
 mod connection;
+mod copies;
 mod counters;
 mod datagram;
 mod error;

@@ -21,6 +21,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use crate::copies::FrameCopy;
 use crate::latest::{Latest, Places};
 
 /// From here on, sharing a chunk costs less than copying it.
@@ -89,6 +90,16 @@ impl Outbound {
             self.push(bytes);
         } else {
             self.push_piece(bytes.clone());
+        }
+    }
+
+    /// The same for one of many who get the same.
+    #[inline]
+    pub(crate) fn push_copy(&mut self, copy: &mut FrameCopy) {
+        if copy.bytes().len() < SHARED_FROM {
+            self.push(copy.bytes());
+        } else {
+            self.push_piece(copy.shared().clone());
         }
     }
 

@@ -1,8 +1,8 @@
 //! Frames of which only the newest of its key is wanted, and the way of those that wait down to the output. Owns the
 //! choice of where a frame waits; the order of what waits is the queues'.
 
+use crate::copies::Copies;
 use crate::frame_queue::{Of, Waiting};
-use crate::group::Copies;
 use crate::latest::{FrameKey, Latest};
 use crate::table::ConnectionId;
 use crate::transport::Transport;

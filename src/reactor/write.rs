@@ -6,9 +6,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::connection::NONE;
+use crate::copies::{Copies, FrameCopy};
 use crate::error::{FrameError, Lost};
 use crate::framing::FramingKind;
-use crate::group::Copies;
 use crate::inspector::RarePath;
 use crate::network::Farewell;
 use crate::outbound::Outbound;
@@ -145,6 +145,15 @@ impl Reactor {
         }
     }
 
+    pub(crate) fn write_copy(&mut self, id: ConnectionId, copy: &mut FrameCopy) {
+        if self.has_layers(id) {
+            self.write_through_layers(id, copy.bytes());
+        } else {
+            self.note_written(id, copy.bytes());
+            self.output(id).push_copy(copy);
+        }
+    }
+
     /// How many bytes wait, the frames that a group keeps back included.
     pub(super) fn unsent_bytes(&self, id: ConnectionId) -> usize {
         let connection = self.connections.get(id);
@@ -255,15 +264,43 @@ impl Reactor {
         let Some(connection) = connection.filter(|connection| connection.writes_plainly()) else {
             return false;
         };
-        let Ok(copy) = copies.at(connection.framing, &self.framings) else {
+        let place = connection.framing;
+        let Ok(copy) = self.copy_at(place, copies) else {
             return false;
         };
         if self.current.is_some_and(|current| current != id) {
             self.crossed = true;
         }
-        self.note_written(id, copy);
-        self.output(id).push_shared(copy);
+        self.note_written(id, copy.bytes());
+        self.output(id).push_copy(copy);
         true
+    }
+
+    /// The frame in the envelope of the framing at `place`.
+    #[inline]
+    pub(crate) fn copy_at<'c>(
+        &mut self,
+        place: u32,
+        copies: &'c mut Copies<'_>,
+    ) -> Result<&'c mut FrameCopy, &'c FrameError> {
+        copies.at(place, |frame| {
+            let mut buffer = self.spare_buffer();
+            let framing = self.framings.at(place);
+            match encode(framing.as_deref(), frame, &mut buffer) {
+                Ok(()) => Ok(buffer),
+                Err(error) => {
+                    self.pool.put(buffer);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    /// All were sent theirs.
+    pub(crate) fn let_go_of_copies(&mut self, copies: Copies<'_>) {
+        for buffer in copies.into_buffers() {
+            self.pool.put(buffer);
+        }
     }
 
     /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
