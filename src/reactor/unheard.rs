@@ -38,7 +38,7 @@ impl Reactor {
             };
             self.counters.bytes_in += size as u64;
             budget = budget.saturating_sub(size);
-            if self.has_lingered_enough(id, READ_BUDGET - budget) {
+            if self.has_lingered_enough(id, size) {
                 return self.cut_linger(id);
             }
         }
@@ -74,7 +74,8 @@ impl Reactor {
         rare.lingered > LINGER_BYTES
     }
 
-    /// Nobody will hear what was read. An end is found by the next read too, an error is not.
+    /// Nobody will hear what was read. An end is found again by whoever reads the
+    /// socket next, an error is not.
     pub(super) fn drop_and_read_on(
         &mut self,
         id: ConnectionId,
