@@ -155,7 +155,7 @@ pub(crate) struct Connection {
     /// the next turn, when the peer has been offered that.
     pub(crate) full: bool,
     pub(crate) care: Care,
-    /// In which round of replies it was read: it may have one that waits.
+    /// In which round of replies it was told what it was sent: it may have one that waits.
     pub(crate) replied: u8,
     pub(crate) peer: Peer,
     /// Taken out while it is being called.

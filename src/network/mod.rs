@@ -203,7 +203,7 @@ pub trait Network {
     /// [Reads](Self::read) once from each of several sockets, in order, all into `buffer`, one behind the other: the sizes
     /// are added to `sizes`. Nothing else is done between two reads, so that the system's code for receiving stays in the
     /// processor's caches. It goes on as long as a read brings all that was waiting, and until more than `most` bytes have
-    /// come.
+    /// come; `buffer` is longer than that.
     ///
     /// What the next read said, if it was something else; what it may have put into the buffer lies behind the rest.
     fn read_each(
@@ -213,7 +213,8 @@ pub trait Network {
         most: usize,
         sizes: &mut Vec<usize>,
     ) -> Option<io::Result<Received>> {
-        pieces::read_one_by_one(self, sockets, buffer, most, sizes)
+        let read = |socket, room: &mut [u8]| self.read(socket, room);
+        pieces::read_one_by_one(read, sockets, buffer, most, sizes)
     }
 
     /// Writes once, from several pieces in order; returns how many bytes were taken. Never raises `SIGPIPE`.

@@ -40,9 +40,10 @@ pub(super) fn received(size: usize, asked: usize) -> Received {
     }
 }
 
-/// [`Network::read_each`] of a network that has no shorter way.
+/// [`Network::read_each`](super::Network::read_each) of a network that has no shorter way, by its `read`. Whether it lends
+/// or fills makes no difference: a run that is replayed, and then is lent all, has to go the same way.
 pub(super) fn read_one_by_one(
-    network: &mut (impl Network + ?Sized),
+    mut read: impl FnMut(SocketId, &mut [u8]) -> io::Result<Received>,
     sockets: &[SocketId],
     buffer: &mut [u8],
     most: usize,
@@ -51,7 +52,7 @@ pub(super) fn read_one_by_one(
     let mut end = 0;
     for socket in sockets {
         let room = &mut buffer[end..];
-        let size = match network.read(*socket, room) {
+        let size = match read(*socket, room) {
             Ok(Received::Filled {
                 size,
                 drained: true,
@@ -59,7 +60,7 @@ pub(super) fn read_one_by_one(
             Ok(Received::Lent {
                 data,
                 drained: true,
-            }) if data.len() <= most => {
+            }) if data.len() <= room.len() => {
                 room[..data.len()].copy_from_slice(&data);
                 data.len()
             }
@@ -154,5 +155,62 @@ fn look_into(
     match outcome {
         Ok(size) if size == data.len() => Ok(()),
         outcome => Err(NotWhole { index, outcome }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    const MOST: usize = 10;
+
+    /// What comes of reading portions of these sizes, into a buffer twice as large as what is wanted at most.
+    fn read(portions: &[usize], lends: bool) -> (Vec<usize>, Vec<u8>, String) {
+        let sockets: Vec<SocketId> = (0..portions.len() as u32).map(SocketId).collect();
+        let (mut buffer, mut sizes) = ([0; 2 * MOST], Vec::new());
+        let read = |SocketId(socket): SocketId, room: &mut [u8]| {
+            let portion = portions[socket as usize];
+            let size = portion.min(room.len());
+            let drained = portion < room.len();
+            if lends {
+                let data = Bytes::from(vec![socket as u8 + 1; size]);
+                return Ok(Received::Lent { data, drained });
+            }
+            room[..size].fill(socket as u8 + 1);
+            Ok(Received::Filled { size, drained })
+        };
+        let odd = read_one_by_one(read, &sockets, &mut buffer, MOST, &mut sizes);
+        let end = sizes.iter().sum();
+        let odd = match odd {
+            None => "none".to_owned(),
+            Some(Ok(Received::Filled { size, drained })) => format!("{size} {drained}"),
+            Some(Ok(Received::Lent { data, drained })) => format!("{} {drained}", data.len()),
+            Some(other) => format!("{other:?}"),
+        };
+        (sizes, buffer[..end].to_vec(), odd)
+    }
+
+    #[test]
+    fn what_is_lent_is_read_like_what_is_filled_in() {
+        for portions in [
+            &[3, 4, 5, 6][..],
+            &[3, 15, 1],
+            &[12, 1],
+            &[5, 50],
+            &[50],
+            &[10, 10, 1],
+        ] {
+            assert_eq!(read(portions, true), read(portions, false), "{portions:?}");
+        }
+    }
+
+    #[test]
+    fn it_goes_on_until_enough_has_come_or_something_else() {
+        assert_eq!(read(&[3, 4, 5, 6], false).0, [3, 4, 5]);
+        let (sizes, bytes, odd) = read(&[2, 50, 1], true);
+        assert_eq!((sizes, bytes), (vec![2], vec![1, 1]));
+        assert_eq!(odd, "18 false");
     }
 }

@@ -13,6 +13,9 @@ use crate::table::ConnectionId;
 
 use super::Reactor;
 
+/// How many are read in one go after something else than all there was had come.
+const FEW: usize = 4;
+
 #[derive(Debug)]
 pub(super) struct ReadAhead {
     buffer: Box<[u8]>,
@@ -39,6 +42,12 @@ impl ReadAhead {
     pub(super) fn buffer(&mut self) -> &mut [u8] {
         debug_assert!(self.ids.is_empty(), "they are read first");
         &mut self.buffer
+    }
+
+    /// Forgets who was to be read in a turn that a panic from outside of all callbacks has ended.
+    pub(super) fn begin(&mut self) {
+        self.ids.clear();
+        self.sockets.clear();
     }
 
     /// Serves a connection that the network says is ready: soon, with others, if there is nothing to do but to read it.
@@ -102,13 +111,15 @@ impl ReadAhead {
         read + 1
     }
 
-    /// All of them were plain when they were put on the list.
+    /// All of them were plain when they were put on the list, and nobody has been called between that and the first read.
+    /// Later only a few are looked at, for where each read says something else all would be looked at for each.
     fn plain_from(&self, reactor: &Reactor, first: usize) -> usize {
         let rest = self.ids[first..].iter();
         if first == 0 {
             return rest.len();
         }
-        rest.take_while(|id| reactor.plain_socket(**id).is_some())
+        rest.take(FEW)
+            .take_while(|id| reactor.plain_socket(**id).is_some())
             .count()
     }
 }

@@ -167,6 +167,10 @@ impl Reactor {
         outcome: io::Result<Received>,
         buffer: &mut [u8],
     ) {
+        let nothing = matches!(&outcome, Err(error) if error.kind() == ErrorKind::WouldBlock);
+        if nothing && self.plain_socket(id).is_some() {
+            return;
+        }
         self.send_replies();
         match self.connections.get(id).map(|connection| connection.phase) {
             Some(Phase::Open) => {

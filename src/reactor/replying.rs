@@ -24,9 +24,9 @@ pub(super) struct Replies {
     pieces: Vec<Piece>,
     /// Whose each piece is.
     ids: Vec<ConnectionId>,
-    /// Connections are marked with it when they are read: who is marked may have a reply here. Never 0.
+    /// Connections are marked with it when they are told what they were sent: who is marked may have a reply here. Never 0.
     round: u8,
-    /// What is read now may be answered here, once.
+    /// What is told now may be answered here, once.
     open: bool,
 }
 
@@ -52,7 +52,7 @@ impl Replies {
         self.open = open;
     }
 
-    /// Whether what is being read may still be answered here.
+    /// Whether what is being told may still be answered here.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }

@@ -52,6 +52,7 @@ impl Turn {
     }
 
     fn serve_batch(&mut self, reactor: &mut Reactor) {
+        self.ahead.begin();
         reactor.signalled(&self.batch.signals);
         for (lookup, result) in self.batch.names.drain(..) {
             reactor.looked_up(lookup, result);
@@ -120,6 +121,7 @@ impl Reactor {
         self.crossed = false;
         self.speaker = None;
         self.queued_before = self.ready.len();
+        self.replies.open(false);
     }
 
     /// What is written between two turns counts as written in the next one.
