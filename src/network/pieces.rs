@@ -42,6 +42,9 @@ pub(super) fn received(size: usize, asked: usize) -> Received {
 
 /// [`Network::read_each`](super::Network::read_each) of a network that has no shorter way, by its `read`. Whether it lends
 /// or fills makes no difference: a run that is replayed, and then is lent all, has to go the same way.
+///
+/// Inlined, so that a call to the system stands in the loop.
+#[inline(always)]
 pub(super) fn read_one_by_one(
     mut read: impl FnMut(SocketId, &mut [u8]) -> io::Result<Received>,
     sockets: &[SocketId],
@@ -99,24 +102,13 @@ pub(super) fn read_each(
     most: usize,
     sizes: &mut Vec<usize>,
 ) -> Option<io::Result<Received>> {
-    let mut end = 0;
-    for socket in sockets {
-        let room = &mut buffer[end..];
-        let outcome = match table.at(socket.0) {
-            Some(Socket::Stream(stream)) => direct::receive(stream, room),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        };
-        let size = match outcome {
-            Ok(size) if size > 0 && size < room.len() && SHORT_READ_DRAINS => size,
-            outcome => return Some(outcome.map(|size| received(size, room.len()))),
-        };
-        sizes.push(size);
-        end += size;
-        if end > most {
-            break;
+    let read = |socket: SocketId, room: &mut [u8]| match table.at(socket.0) {
+        Some(Socket::Stream(stream)) => {
+            direct::receive(stream, room).map(|size| received(size, room.len()))
         }
-    }
-    None
+        _ => Err(io::ErrorKind::InvalidInput.into()),
+    };
+    read_one_by_one(read, sockets, buffer, most, sizes)
 }
 
 /// The same of sending.
