@@ -131,16 +131,16 @@ impl Reactor {
             return self.answer_again(id, data);
         }
         connection.replied = round;
+        let socket = connection.socket();
+        let raw = match connection.framing {
+            NONE => connection.protocol.take(),
+            _ => None,
+        };
+        self.note_received(id, data);
         self.replies.open(true);
-        if connection.framing == NONE
-            && let Some(protocol) = connection.protocol.take()
-        {
-            let socket = connection.socket();
-            self.note_received(id, data);
-            self.deliver_raw(id, protocol, socket, data);
-        } else {
-            self.note_received(id, data);
-            self.deliver_input(id, Input::new(Held::default(), data));
+        match raw {
+            Some(protocol) => self.deliver_raw(id, protocol, socket, data),
+            None => self.deliver_input(id, Input::new(Held::default(), data)),
         }
         self.replies.open(false);
     }
