@@ -18,10 +18,18 @@ impl FrameCopy {
         self.shared.as_deref().unwrap_or(&self.buffer)
     }
 
+    /// What is shared may wait for long: it takes no buffer along that has much more room.
+    // Apart, for most frames are short, and copied.
+    #[inline(never)]
     pub(crate) fn shared(&mut self) -> &Bytes {
         let buffer = &mut self.buffer;
-        self.shared
-            .get_or_insert_with(|| std::mem::take(buffer).into())
+        self.shared.get_or_insert_with(|| {
+            if buffer.len() < buffer.capacity() / 2 {
+                Bytes::copy_from_slice(buffer)
+            } else {
+                std::mem::take(buffer).into()
+            }
+        })
     }
 }
 
@@ -144,5 +152,18 @@ mod tests {
         assert_eq!(at(&mut copies, 1, &mut made), shared);
         let buffers: Vec<_> = copies.into_buffers().collect();
         assert_eq!(buffers, [b"".to_vec(), b"x\x02".to_vec()]);
+    }
+
+    #[test]
+    fn a_short_frame_that_waits_keeps_no_large_buffer() {
+        let mut copies = Copies::new(b"x");
+        let copy = copies.at(1, |frame| {
+            let mut buffer = Vec::with_capacity(60_000);
+            buffer.extend_from_slice(frame);
+            Ok(buffer)
+        });
+        assert_eq!(*copy.expect("it can be encoded").shared(), b"x"[..]);
+        let buffers: Vec<_> = copies.into_buffers().collect();
+        assert!(buffers[0].capacity() >= 60_000, "it comes back");
     }
 }

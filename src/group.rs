@@ -7,8 +7,6 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use bytes::Bytes;
-
 use crate::connection::Phase;
 use crate::copies::Copies;
 use crate::frame_queue::Waiting;
@@ -330,28 +328,5 @@ impl Reactor {
     /// Whether the member has taken nearly all that it was sent.
     fn keeps_up(&self, id: ConnectionId) -> bool {
         !self.frames_wait(id) && self.sent_bytes(id) <= self.limits(id).low_water
-    }
-
-    fn send_copy(&mut self, id: ConnectionId, copies: &mut Copies<'_>) {
-        let Some(place) = self.live(id).map(|connection| connection.framing) else {
-            return;
-        };
-        let size = copies.frame().len();
-        match self.copy_at(place, copies) {
-            Ok(copy) => self.write_copy(id, copy),
-            Err(error) => self.frame_not_sent(id, size, error),
-        }
-    }
-
-    fn copy_for(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> Option<Bytes> {
-        let place = self.live(id)?.framing;
-        let size = copies.frame().len();
-        match self.copy_at(place, copies) {
-            Ok(copy) => Some(copy.shared().clone()),
-            Err(error) => {
-                self.frame_not_sent(id, size, error);
-                None
-            }
-        }
     }
 }

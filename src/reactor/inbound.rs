@@ -165,6 +165,16 @@ impl Reactor {
         }
     }
 
+    /// Stops delivering to a connection's protocol, see [`Transport::pause_reading`](crate::Transport::pause_reading).
+    pub fn pause_reading(&mut self, id: ConnectionId) {
+        self.pause(id, Pauses::ASKED);
+    }
+
+    /// Delivers again, see [`Transport::resume_reading`](crate::Transport::resume_reading).
+    pub fn resume_reading(&mut self, id: ConnectionId) {
+        self.resume(id, Pauses::ASKED);
+    }
+
     pub(crate) fn pause(&mut self, id: ConnectionId, who: Pauses) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.pauses.add(who);

@@ -8,6 +8,7 @@ mod builders;
 mod calls;
 mod close;
 mod connect;
+mod copying;
 mod datagrams;
 mod deferring;
 mod dispatch;
@@ -57,7 +58,7 @@ use slab::Slab;
 
 use crate::address::Address;
 use crate::buffer_pool::BufferPool;
-use crate::connection::{Connection, Pauses, Rare};
+use crate::connection::{Connection, Rare};
 use crate::counters::Counters;
 use crate::endpoint::{ClientEndpoint, ServerEndpoint};
 use crate::error::{EndpointError, Result};
@@ -327,16 +328,6 @@ impl Reactor {
     /// Reading, writing or closing it by hand is not foreseen.
     pub fn socket_options(&self, id: ConnectionId) -> Option<socket2::SockRef<'_>> {
         self.network.socket_options(self.live(id)?.socket()?)
-    }
-
-    /// Stops delivering to a connection's protocol, see [`Transport::pause_reading`](crate::Transport::pause_reading).
-    pub fn pause_reading(&mut self, id: ConnectionId) {
-        self.pause(id, Pauses::ASKED);
-    }
-
-    /// Delivers again, see [`Transport::resume_reading`](crate::Transport::resume_reading).
-    pub fn resume_reading(&mut self, id: ConnectionId) {
-        self.resume(id, Pauses::ASKED);
     }
 
     /// The reactor's time, read once a turn.

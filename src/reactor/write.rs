@@ -6,7 +6,6 @@ use std::rc::Rc;
 use bytes::Bytes;
 
 use crate::connection::NONE;
-use crate::copies::{Copies, FrameCopy};
 use crate::error::{FrameError, Lost};
 use crate::framing::FramingKind;
 use crate::inspector::RarePath;
@@ -145,15 +144,6 @@ impl Reactor {
         }
     }
 
-    pub(crate) fn write_copy(&mut self, id: ConnectionId, copy: &mut FrameCopy) {
-        if self.has_layers(id) {
-            self.write_through_layers(id, copy.bytes());
-        } else {
-            self.note_written(id, copy.bytes());
-            self.output(id).push_copy(copy);
-        }
-    }
-
     /// How many bytes wait, the frames that a group keeps back included.
     pub(super) fn unsent_bytes(&self, id: ConnectionId) -> usize {
         let connection = self.connections.get(id);
@@ -254,53 +244,6 @@ impl Reactor {
             connection.out = self.outs.begin(buffer, self.now);
         }
         &mut self.outs[connection.out].queue
-    }
-
-    /// Queues a copy of a frame, in its envelope already, for a member of a group that has nothing else waiting. `false` if
-    /// more has to be looked at.
-    #[inline]
-    pub(crate) fn send_copy_plainly(&mut self, id: ConnectionId, copies: &mut Copies<'_>) -> bool {
-        let connection = self.connections.get(id);
-        let Some(connection) = connection.filter(|connection| connection.writes_plainly()) else {
-            return false;
-        };
-        let place = connection.framing;
-        let Ok(copy) = self.copy_at(place, copies) else {
-            return false;
-        };
-        if self.current.is_some_and(|current| current != id) {
-            self.crossed = true;
-        }
-        self.note_written(id, copy.bytes());
-        self.output(id).push_copy(copy);
-        true
-    }
-
-    /// The frame in the envelope of the framing at `place`.
-    #[inline]
-    pub(crate) fn copy_at<'c>(
-        &mut self,
-        place: u32,
-        copies: &'c mut Copies<'_>,
-    ) -> Result<&'c mut FrameCopy, &'c FrameError> {
-        copies.at(place, |frame| {
-            let mut buffer = self.spare_buffer();
-            let framing = self.framings.at(place);
-            match encode(framing.as_deref(), frame, &mut buffer) {
-                Ok(()) => Ok(buffer),
-                Err(error) => {
-                    self.pool.put(buffer);
-                    Err(error)
-                }
-            }
-        })
-    }
-
-    /// All were sent theirs.
-    pub(crate) fn let_go_of_copies(&mut self, copies: Copies<'_>) {
-        for buffer in copies.into_buffers() {
-            self.pool.put(buffer);
-        }
     }
 
     /// Lends the output to a callback. `None` if a write has to take the longer way: layers are in between, or it may not be
