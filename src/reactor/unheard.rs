@@ -95,3 +95,23 @@ impl Reactor {
         self.read(id, buffer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Protocol, Transport, testing};
+
+    struct Deaf;
+
+    impl Protocol for Deaf {
+        fn data_received(&mut self, _: &mut Transport<'_>, _: &[u8]) {}
+    }
+
+    #[test]
+    fn each_dropped_byte_counts_once_however_small_the_portions_are() {
+        let mut wire = testing::connect(Deaf);
+        wire.protocol(|_, transport| transport.lose_connection());
+        wire.receives_pieces_at_once(&[b'.'; 250_000], 100);
+        assert_eq!(wire.reactor().counters().lingers_cut, 0);
+        assert_eq!(wire.reactor().connections(), 1, "it lingers");
+    }
+}

@@ -147,6 +147,16 @@ impl<P: Protocol> Wire<P> {
         self
     }
 
+    /// The same; all of it has arrived before any of it is read.
+    #[cfg(test)]
+    #[track_caller]
+    pub(crate) fn receives_pieces_at_once(&mut self, bytes: &[u8], size: usize) -> &mut Self {
+        for piece in bytes.chunks(size) {
+            self.link.borrow_mut().send(piece);
+        }
+        self.settle()
+    }
+
     /// The peer has got exactly these bytes since the test asked last.
     ///
     /// # Panics
