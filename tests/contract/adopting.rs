@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, IntoRawFd, OwnedFd};
 use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use ropewalk::{Address, AdoptError, Error, Limits, Listener, Result, UnixAddress};
 use rustix::io::{FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
@@ -24,9 +24,12 @@ contract! { real:
 
 /// What a process might have been started with, under a number that no other test has.
 fn inherited(descriptor: impl Into<OwnedFd>) -> OwnedFd {
-    static NEXT: AtomicI32 = AtomicI32::new(500);
-    let least = NEXT.fetch_add(1, Ordering::Relaxed);
-    let duplicate = fcntl_dupfd_cloexec(descriptor.into(), least).expect("a free number");
+    static NEXT: Mutex<i32> = Mutex::new(500);
+    let mut next = NEXT.lock().unwrap_or_else(PoisonError::into_inner);
+    let duplicate = fcntl_dupfd_cloexec(descriptor.into(), *next).expect("a free number");
+    // Other tests may have had those between.
+    *next = duplicate.as_raw_fd() + 1;
+    drop(next);
     fcntl_setfd(&duplicate, FdFlags::empty()).expect("it is open");
     duplicate
 }
