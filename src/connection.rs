@@ -107,6 +107,11 @@ impl Care {
     pub(crate) const WATCHED: Self = Self(2);
     /// Its bytes are counted or shown: see [`Rare::policed`].
     pub(crate) const POLICED: Self = Self(4);
+
+    /// Whether anybody wants to know more of it.
+    pub(crate) fn is_followed(self) -> bool {
+        self.0 & (Self::WATCHED.0 | Self::POLICED.0) != 0
+    }
 }
 
 /// What is made of received bytes.
@@ -284,6 +289,22 @@ impl Connection {
     /// Latches `reason` unless one stands already: the first one is the cause, the later ones its consequences.
     pub(crate) fn latch_reason(&mut self, reason: Lost) {
         self.rare().reason.get_or_insert(reason);
+    }
+
+    /// Why it is lost, and how its socket goes: in order, if nothing else was latched.
+    pub(crate) fn end(&self) -> (Lost, Parting) {
+        let rare = self.rare.as_ref();
+        let reason = rare.and_then(|rare| rare.reason.clone());
+        let parting = rare.and_then(|rare| rare.farewell);
+        (
+            reason.unwrap_or_else(|| self.done()),
+            parting.unwrap_or(Parting::At(Farewell::Close)),
+        )
+    }
+
+    /// Whether more has to be given up at its end than its protocol and its socket.
+    pub(crate) fn leaves_something(&self) -> bool {
+        self.rare.is_some() || self.out != NONE || self.framing != NONE || self.care.is_followed()
     }
 
     /// The reason for the loss of a connection that both sides ended in order.

@@ -1,6 +1,7 @@
 //! The machine's own network: sockets, clocks, names and signals of the process, over one selector. Owns every descriptor;
 //! keeps no state of a connection, and calls each system function at most once where one is enough.
 
+mod accepting;
 mod datagrams;
 mod limits;
 mod tokens;
@@ -39,6 +40,7 @@ use crate::address::Address;
 use crate::endpoint::Inherited;
 use crate::error::{AdoptError, NameError};
 use crate::pages::Pages;
+use accepting::Callers;
 use tokens::{ALARM, FIRST_RESERVED, SIGNALS, WAKER, selector_token};
 use waker::OsWaker;
 
@@ -59,6 +61,7 @@ pub struct OsNetwork {
     sockets: Pages<Socket>,
     poll: Poll,
     events: Events,
+    callers: Callers,
     waker: Arc<OsWaker>,
     alarm: Alarm,
     /// For how long a wait is spent looking.
@@ -90,6 +93,7 @@ impl OsNetwork {
             stamps: Stamps::new(),
             poll,
             events: Events::with_capacity(EVENTS),
+            callers: Callers::default(),
             names: Names::new(Arc::clone(&waker) as Arc<dyn Wake>),
             workers: Workers::new(Arc::clone(&waker) as Arc<dyn Wake>),
             waker,
@@ -104,18 +108,6 @@ impl OsNetwork {
     fn stream(&self, socket: SocketId) -> io::Result<&TcpStream> {
         match self.sockets.at(socket.0) {
             Some(Socket::Stream(stream)) => Ok(stream),
-            _ => Err(io::ErrorKind::InvalidInput.into()),
-        }
-    }
-
-    /// Accepts from a listener of either family.
-    fn accept_from(&self, listener: SocketId) -> io::Result<(TcpStream, Address)> {
-        match self.sockets.at(listener.0) {
-            Some(Socket::Listener(listener)) => {
-                let (stream, peer) = retry_interrupted(|| listener.accept())?;
-                Ok((stream, peer.into()))
-            }
-            Some(Socket::UnixListener(listener)) => retry_interrupted(|| unix::accept(listener)),
             _ => Err(io::ErrorKind::InvalidInput.into()),
         }
     }
@@ -140,6 +132,7 @@ impl OsNetwork {
 
 impl Network for OsNetwork {
     fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
+        self.callers.polled();
         self.wait(timeout, batch)
     }
 
@@ -195,7 +188,7 @@ impl Network for OsNetwork {
     }
 
     fn accept(&mut self, listener: SocketId) -> io::Result<(SocketId, Address)> {
-        let (stream, peer) = self.accept_from(listener)?;
+        let (stream, peer) = self.accept_next(listener)?;
         Ok((self.keep(Socket::Stream(stream)), peer))
     }
 

@@ -24,10 +24,18 @@ impl Batch {
     /// Empties it, keeping its room.
     pub fn clear(&mut self) {
         self.ready.clear();
-        self.signals.clear();
-        self.names.clear();
-        self.works.clear();
         self.spins = 0;
+        if self.has_news() {
+            self.signals.clear();
+            self.names.clear();
+            self.works.clear();
+        }
+    }
+
+    /// Whether there is anything in it besides what sockets are ready for.
+    #[inline]
+    pub(crate) fn has_news(&self) -> bool {
+        !(self.signals.is_empty() && self.names.is_empty() && self.works.is_empty())
     }
 }
 

@@ -57,7 +57,15 @@ impl Reactor {
     }
 
     /// A descriptor or a place is free again: listeners that waited for one look at their backlog.
+    #[inline]
     pub(super) fn wake_listeners(&mut self) {
+        if std::mem::take(&mut self.listeners_wait) {
+            self.wake_those_that_wait();
+        }
+    }
+
+    #[cold]
+    fn wake_those_that_wait(&mut self) {
         let waiting = self
             .listeners
             .iter()
@@ -68,6 +76,7 @@ impl Reactor {
                 serial: listener.serial,
             })
             .collect();
+        self.listeners_wait = !waiting.is_empty();
         for id in waiting {
             self.queue_listener(id);
         }
@@ -134,6 +143,7 @@ impl Reactor {
             return;
         };
         let before = std::mem::replace(&mut listener.accepting, accepting);
+        self.listeners_wait |= accepting != Accepting::Ready;
         if let Accepting::Exhausted { timer, .. } = before {
             self.timers.cancel(timer);
         }
@@ -157,6 +167,7 @@ impl Reactor {
     }
 
     /// Whether connections too many stay in the backlog of the listener, which is full.
+    #[cold]
     fn lets_wait(&mut self, id: ListenerId) -> bool {
         let Some(listener) = self.listener(id) else {
             return true;
@@ -178,6 +189,7 @@ impl Reactor {
     }
 
     /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses.
+    #[cold]
     fn retry_accept_later(&mut self, id: ListenerId, error: &io::Error) {
         self.counters.accepts_failed += 1;
         if canary!(ListenerDeaf) {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use crate::connection::{NONE, Parting, Phase, Reading, Writing};
 use crate::error::{ConnectError, Deadline, Lost, Side};
+use crate::layer::Stack;
 use crate::limits::LINGER_AT_STOP;
 use crate::network::Farewell;
 use crate::rate::Direction;
 use crate::table::ConnectionId;
 
+use super::dispatch::Notice;
 use super::timed::Timed;
 use super::{Reactor, wire};
 
@@ -93,20 +95,8 @@ impl Reactor {
         if let Some(reason) = reason {
             connection.latch_reason(reason);
         }
-        let broken = connection.writing == Writing::Broken;
-        if let Some(rare) = connection.rare.as_mut() {
-            rare.held.clear();
-            rare.pending.clear();
-            // What no layer could take yet nobody can take any more: for that, the peer would have to be heard.
-            self.counters.bytes_dropped += rare.early.clear() as u64;
-        }
-        if broken {
-            let done = connection.done();
-            return self.retire(id, done, Farewell::Close.into());
-        }
-        if connection.writing == Writing::Open {
-            self.move_all_frames_down(id);
-            self.finish_layers(id);
+        if connection.rare.is_some() && !self.drain_rare(id) {
+            return;
         }
         if canary!(TailLost) {
             self.release_output(id);
@@ -126,6 +116,32 @@ impl Reactor {
                 self.queue_ready(id);
             }
         }
+    }
+
+    /// What it takes to drain a connection that has something rare; `false` if it is over already.
+    fn drain_rare(&mut self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return false;
+        };
+        if let Some(rare) = connection.rare.as_mut() {
+            rare.held.clear();
+            rare.pending.clear();
+            // What no layer could take yet nobody can take any more: for that, the peer would have to be heard.
+            self.counters.bytes_dropped += rare.early.clear() as u64;
+        }
+        match connection.writing {
+            Writing::Broken => {
+                let done = connection.done();
+                self.retire(id, done, Farewell::Close.into());
+                return false;
+            }
+            Writing::Open => {
+                self.move_all_frames_down(id);
+                self.finish_layers(id);
+            }
+            Writing::Ending | Writing::Ended => {}
+        }
+        true
     }
 
     /// All that was owed was handed over: FIN, and the loss.
@@ -178,7 +194,17 @@ impl Reactor {
             return;
         }
         connection.phase = Phase::Lost;
+        let in_order = parting == Parting::At(Farewell::Close) && reason == connection.done();
+        let needs_no_box = in_order && connection.rare.is_none() && before >= Phase::Open;
         wire::event(id, &self.connections, format_args!("-- {reason}"));
+        self.ended.push_back(id);
+        if !needs_no_box {
+            self.latch_end(id, reason, parting, before);
+        }
+    }
+
+    /// Notes why a connection is lost, and how its socket goes. Most end in order, and need no box for that.
+    fn latch_end(&mut self, id: ConnectionId, reason: Lost, parting: Parting, before: Phase) {
         let now = self.now;
         let Some(rare) = self.rare(id) else { return };
         if let Some(connecting) = rare.connecting.as_mut() {
@@ -190,7 +216,6 @@ impl Reactor {
         rare.pending.clear();
         let dropped = rare.early.clear();
         self.counters.bytes_dropped += dropped as u64;
-        self.ended.push_back(id);
         if before < Phase::Open
             && let Some(protocol) = self
                 .connections
@@ -220,29 +245,31 @@ impl Reactor {
     }
 
     fn tell_loss(&mut self, id: ConnectionId) {
-        let Some(rare) = self.rare(id) else { return };
-        let reason = rare.reason.clone().unwrap_or(Lost::Aborted);
-        if let Some(connecting) = rare.connecting.take() {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let (reason, _) = connection.end();
+        let has_protocol = connection.protocol.is_some();
+        let rare = connection.rare.as_mut();
+        let is_bare = rare.is_none();
+        if let Some(connecting) = rare.and_then(|rare| rare.connecting.take()) {
             self.tell_failed_connect(id, *connecting);
             // Of what was never made nothing is missing.
             return self.end_pipe(id, &Lost::Done(Side::Us));
         }
-        if self
-            .connections
-            .get(id)
-            .is_some_and(|connection| connection.protocol.is_some())
-            && !(canary!(PanicUntold) && reason == Lost::Panicked)
-        {
+        if has_protocol && !(canary!(PanicUntold) && reason == Lost::Panicked) {
             self.counters.lost += 1;
             self.count_end(&reason);
             log::debug!("{}: lost: {reason}", self.named(id));
-            self.fail_requests(id, &reason);
-            self.dispatch(id, |protocol, transport| {
-                protocol.connection_lost(transport, &reason)
-            });
+            if !is_bare {
+                self.fail_requests(id, &reason);
+            }
+            self.notify(id, &Notice::Lost(&reason));
         }
-        self.end_pipe(id, &reason);
-        self.tell_keeper_of_the_loss(id, &reason);
+        if !is_bare {
+            self.end_pipe(id, &reason);
+            self.tell_keeper_of_the_loss(id, &reason);
+        }
     }
 
     /// A connection's name in a log line.
@@ -254,29 +281,16 @@ impl Reactor {
     /// Takes a connection whose loss was told out of the world: its protocol and timers go, then its socket, now or after
     /// lingering.
     fn bury(&mut self, id: ConnectionId) {
-        self.cancel_timers_of(id);
-        self.set_deadline(id, None);
-        self.release_output(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
+        let (_, parting) = connection.end();
         let protocol = connection.protocol.take();
-        let framing = std::mem::replace(&mut connection.framing, NONE);
-        let watched = !connection.care.is_empty();
-        let rare = connection.rare();
-        let log = rare
-            .limits
-            .as_mut()
-            .and_then(|limits| limits.policies.traffic_log.take());
-        let layers = std::mem::take(&mut rare.layers);
-        let parting = rare.farewell.unwrap_or(Parting::At(Farewell::Reset));
-        rare.frames.clear();
-        self.discard_log(log);
-        if watched {
-            self.unwatch(id);
-            self.police_no_more(id);
-        }
-        self.release_framing(framing);
+        let layers = if connection.leaves_something() {
+            self.strip(id)
+        } else {
+            Stack::default()
+        };
         self.drop_guarded(protocol);
         if !layers.is_empty() {
             self.drop_guarded(layers);
@@ -285,6 +299,29 @@ impl Reactor {
             Parting::At(farewell) => self.free(id, farewell),
             Parting::Linger => self.linger(id),
         }
+    }
+
+    /// Takes away what hangs on a connection besides its protocol; its layers, which are users' objects.
+    fn strip(&mut self, id: ConnectionId) -> Stack {
+        self.cancel_timers_of(id);
+        self.set_deadline(id, None);
+        self.release_output(id);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Stack::default();
+        };
+        let framing = std::mem::replace(&mut connection.framing, NONE);
+        let mut layers = Stack::default();
+        if let Some(rare) = connection.rare.as_mut() {
+            rare.frames.clear();
+            layers = std::mem::take(&mut rare.layers);
+            let limits = rare.limits.as_mut();
+            let log = limits.and_then(|limits| limits.policies.traffic_log.take());
+            self.discard_log(log);
+        }
+        self.unwatch(id);
+        self.police_no_more(id);
+        self.release_framing(framing);
+        layers
     }
 
     fn linger(&mut self, id: ConnectionId) {
@@ -313,14 +350,16 @@ impl Reactor {
 
     /// Closes the socket and gives the place in the table up.
     pub(super) fn free(&mut self, id: ConnectionId, farewell: Farewell) {
-        self.set_deadline(id, None);
         let Some(connection) = self.connections.remove(id) else {
             return;
         };
         if let Some(socket) = connection.socket() {
             self.network.close(socket, farewell);
         }
-        if let Some(rare) = connection.rare {
+        if let Some(mut rare) = connection.rare {
+            if let Some(deadline) = rare.deadline.take() {
+                self.timers.cancel(deadline);
+            }
             self.recycle(rare);
         }
         self.leave_settings_of(connection.settings, &connection.peer);

@@ -24,6 +24,13 @@ pub(super) enum Call {
     Stopped(DatagramId),
 }
 
+/// What every protocol hears once at most.
+pub(super) enum Notice<'a> {
+    Made,
+    Eof,
+    Lost(&'a Lost),
+}
+
 /// A call that another thread posted.
 pub(crate) enum Mail {
     Reactor(Box<dyn FnOnce(&mut Reactor) + Send>),
@@ -68,6 +75,17 @@ impl Reactor {
         call: impl FnOnce(&mut dyn Protocol, &mut Transport<'_>) -> R,
     ) -> Option<R> {
         self.dispatch_with(id, None, call)
+    }
+
+    /// Calls a connection's protocol with one of these. In one place, so that there is little code to a connection that comes
+    /// and goes.
+    #[inline(never)]
+    pub(super) fn notify(&mut self, id: ConnectionId, notice: &Notice<'_>) {
+        self.dispatch(id, |protocol, transport| match notice {
+            Notice::Made => protocol.connection_made(transport),
+            Notice::Eof => protocol.eof_received(transport),
+            Notice::Lost(reason) => protocol.connection_lost(transport, reason),
+        });
     }
 
     /// The same for a call that is given what was received: its first write may be sent as soon as it returns.
@@ -310,6 +328,7 @@ impl Reactor {
     }
 
     /// Drops what was put aside while callbacks were under way.
+    #[inline]
     pub(super) fn drop_discarded(&mut self) {
         while let Some(object) = self.discarded.pop() {
             self.drop_guarded(object);

@@ -58,8 +58,16 @@ pub(super) fn standing(unsent: &Unsent, enough: bool) -> Option<Offered> {
 
 impl Reactor {
     /// Offers the system all that was written since the last time.
+    #[inline]
     pub(super) fn flush_dirty(&mut self) {
         self.send_replies();
+        if !self.dirty.is_empty() {
+            self.flush_all_dirty();
+        }
+    }
+
+    #[inline(never)]
+    fn flush_all_dirty(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
         for id in dirty.drain(..) {
             self.flush(id);
@@ -101,6 +109,9 @@ impl Reactor {
             return;
         };
         let out = connection.out;
+        if out == NONE && connection.phase == Phase::Draining && connection.rare.is_none() {
+            return self.finish_draining(id);
+        }
         let care = connection.care;
         let mut place = out;
         loop {
@@ -342,7 +353,14 @@ impl Reactor {
     }
 
     /// Tells protocols to pause or resume writing; those not at all whose output has changed back.
+    #[inline]
     pub(super) fn tell_pressure(&mut self) {
+        if !self.pressed.is_empty() {
+            self.tell_all_pressed();
+        }
+    }
+
+    fn tell_all_pressed(&mut self) {
         for id in std::mem::take(&mut self.pressed) {
             let Some(pressure) = self.pressure_to_tell(id) else {
                 continue;

@@ -14,6 +14,7 @@ use crate::network::Farewell;
 use crate::protocol::Held;
 use crate::table::ConnectionId;
 
+use super::dispatch::Notice;
 use super::unsent::Unsent;
 use super::{Call, Reactor};
 
@@ -335,11 +336,26 @@ impl Reactor {
         if connection.phase != Phase::Opening || !ready {
             return;
         }
-        if !self.meet_keeper(id) {
+        let is_bare = connection.rare.is_none();
+        if is_bare {
+            connection.phase = Phase::Open;
+        } else if !self.open_rare(id) {
             return;
         }
+        self.watch_as_limited(id);
+        self.notify(id, &Notice::Made);
+        if !is_bare {
+            self.tell_keeper(id);
+        }
+    }
+
+    /// Opens a connection that has something rare; `false` if it is not to be.
+    fn open_rare(&mut self, id: ConnectionId) -> bool {
+        if !self.meet_keeper(id) {
+            return false;
+        }
         let Some(connection) = self.connections.get_mut(id) else {
-            return;
+            return false;
         };
         connection.phase = Phase::Open;
         let outgoing = connection
@@ -354,10 +370,6 @@ impl Reactor {
             self.calls.extend(calls.into_iter().map(Call::Protocol));
         }
         self.tidy(id);
-        self.watch_as_limited(id);
-        self.dispatch(id, |protocol, transport| {
-            protocol.connection_made(transport)
-        });
-        self.tell_keeper(id);
+        true
     }
 }

@@ -135,6 +135,8 @@ pub struct Reactor {
     pub(crate) settings: Slab<Settings>,
     listeners: Slab<ListenerState>,
     next_listener: u32,
+    /// One of them may have ceased to accept.
+    listeners_wait: bool,
     datagrams: datagrams::Datagrams,
     wrappers: Wrappers,
     timers: Timers<Timed>,
@@ -226,6 +228,7 @@ impl Reactor {
             settings,
             listeners: Slab::new(),
             next_listener: 0,
+            listeners_wait: false,
             datagrams: datagrams::Datagrams::default(),
             wrappers: Wrappers::new(),
             timers: Timers::new(),

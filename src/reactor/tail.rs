@@ -11,19 +11,15 @@ use crate::protocol::Refusal;
 use crate::table::ConnectionId;
 
 use super::Reactor;
+use super::dispatch::Notice;
 
 impl Reactor {
     /// Tells the protocol that the peer has ended, if it may hear it now: after all that came before, and after the
     /// unfinished frame, if its framing makes something of that.
     pub(super) fn tell_end(&mut self, id: ConnectionId) {
-        loop {
-            self.deliver_held(id);
-            if !self.may_hear_the_end(id) {
-                return;
-            }
-            if !self.deliver_tail(id) {
-                break;
-            }
+        let connection = self.connections.get(id);
+        if connection.is_some_and(|connection| connection.rare.is_some()) {
+            self.deliver_what_is_left(id);
         }
         if !self.may_hear_the_end(id) {
             return;
@@ -31,13 +27,23 @@ impl Reactor {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.reading = Reading::Ended;
         }
-        self.dispatch(id, |protocol, transport| protocol.eof_received(transport));
+        self.notify(id, &Notice::Eof);
         if let Some(connection) = self.connections.get(id)
             && connection.phase == Phase::Open
             && connection.writing == Writing::Ended
         {
             let done = connection.done();
             self.retire(id, done, Farewell::Close.into());
+        }
+    }
+
+    /// Delivers what stands before the end.
+    fn deliver_what_is_left(&mut self, id: ConnectionId) {
+        loop {
+            self.deliver_held(id);
+            if !self.may_hear_the_end(id) || !self.deliver_tail(id) {
+                return;
+            }
         }
     }
 

@@ -53,12 +53,8 @@ impl Turn {
 
     fn serve_batch(&mut self, reactor: &mut Reactor) {
         self.ahead.begin();
-        reactor.signalled(&self.batch.signals);
-        for (lookup, result) in self.batch.names.drain(..) {
-            reactor.looked_up(lookup, result);
-        }
-        for (work, outcome) in self.batch.works.drain(..) {
-            reactor.worked(work, outcome);
+        if self.batch.has_news() {
+            self.tell_news(reactor);
         }
         for (count, readiness) in self.batch.ready.drain(..).enumerate() {
             match Owner::from(readiness.token) {
@@ -84,6 +80,18 @@ impl Turn {
         }
         self.ahead.read_all(reactor);
         reactor.send_replies();
+    }
+
+    /// What does not come from sockets.
+    #[inline(never)]
+    fn tell_news(&mut self, reactor: &mut Reactor) {
+        reactor.signalled(&self.batch.signals);
+        for (lookup, result) in self.batch.names.drain(..) {
+            reactor.looked_up(lookup, result);
+        }
+        for (work, outcome) in self.batch.works.drain(..) {
+            reactor.worked(work, outcome);
+        }
     }
 
     /// Those that were queued before this turn's events; who is queued now waits for the next turn.
@@ -127,11 +135,24 @@ impl Reactor {
     /// What is written between two turns counts as written in the next one.
     fn end_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
-        self.trim();
+        if self.has_long_lists() {
+            self.trim();
+        }
         self.end_timing();
     }
 
+    fn has_long_lists(&self) -> bool {
+        let rooms = [
+            self.ready.capacity(),
+            self.dirty.capacity(),
+            self.ended.capacity(),
+            self.calls.capacity(),
+        ];
+        rooms.iter().any(|room| *room > LIST_KEPT)
+    }
+
     /// Gives the room back that lists took when there was something to do for a great many at once.
+    #[cold]
     fn trim(&mut self) {
         if is_slack(self.ready.len(), self.ready.capacity()) {
             self.ready.shrink_to(LIST_KEPT);
