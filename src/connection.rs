@@ -29,7 +29,7 @@ pub(crate) enum Phase {
     Open,
     /// `lose_connection` was called, or a peer's mistake ends it: what is owed is still written, nothing is delivered.
     Draining,
-    /// Its reason is latched; the protocol is told at the end of the turn.
+    /// Its reason is latched, if it is another than an end in order; the protocol is told at the end of the turn.
     Lost,
     /// The protocol is gone and the id is dead to users; the socket reads and drops what the peer still sends, so that
     /// the kernel does not destroy our last reply.
@@ -260,6 +260,16 @@ impl Connection {
             && self.rare.is_none()
     }
 
+    /// Whether nothing follows from it that all that was written is sent.
+    #[inline]
+    pub(crate) fn flushes_plainly(&self) -> bool {
+        self.phase == Phase::Open
+            && self.writing == Writing::Open
+            && self.pressure == Pressure::Low
+            && self.care.is_empty()
+            && self.rare.is_none()
+    }
+
     /// Whether received bytes go to the protocol as they come, and nothing else has to be looked at: it is one that
     /// [is open](Phase::Open) and has nothing rare.
     #[inline]
@@ -291,7 +301,7 @@ impl Connection {
         self.rare().reason.get_or_insert(reason);
     }
 
-    /// Why it is lost, and how its socket goes: in order, if nothing else was latched.
+    /// Of one that is lost: why, and how its socket goes. In order, if nothing else was latched.
     pub(crate) fn end(&self) -> (Lost, Parting) {
         let rare = self.rare.as_ref();
         let reason = rare.and_then(|rare| rare.reason.clone());

@@ -323,6 +323,8 @@ pub(crate) const FLUSH_EVERY: usize = 32;
 /// Bytes that are read from several connections before their protocols are told. It is half of what fits into the buffer,
 /// so that none is read with little room.
 pub(crate) const AHEAD: usize = READ_BUFFER / 2;
+/// How often a turn looks again at who else has spoken, when what they say goes to others: whoever is first waits for it.
+pub(crate) const LOOKS: usize = 3;
 /// A reply of so many bytes at most is copied, to leave with others: with more, the copy costs what it gains.
 pub(crate) const REPLY: usize = 4096;
 /// Calls that other threads may have waiting.

@@ -216,9 +216,8 @@ impl<A> Timers<A> {
     /// Whether any may be due by then.
     #[inline]
     pub(crate) fn any_due(&self, now: Time) -> bool {
-        self.heap
-            .first()
-            .is_some_and(|first| first.key.deadline <= now || canary!(TimerEarly))
+        self.next()
+            .is_some_and(|next| next <= now || canary!(TimerEarly))
     }
 
     /// Takes the action of a due timer, which is running from now on; `None` if it was cancelled or reset meanwhile.

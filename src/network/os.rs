@@ -132,7 +132,7 @@ impl OsNetwork {
 
 impl Network for OsNetwork {
     fn poll(&mut self, timeout: Option<Duration>, batch: &mut Batch) -> io::Result<()> {
-        self.callers.polled();
+        self.callers.begin_anew();
         self.wait(timeout, batch)
     }
 

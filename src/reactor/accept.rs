@@ -167,7 +167,7 @@ impl Reactor {
     }
 
     /// Whether connections too many stay in the backlog of the listener, which is full.
-    #[cold]
+    #[inline(never)]
     fn lets_wait(&mut self, id: ListenerId) -> bool {
         let Some(listener) = self.listener(id) else {
             return true;

@@ -183,8 +183,8 @@ impl Reactor {
         } += 1;
     }
 
-    /// The one way out: the reason is latched, and the loss is told at the end of the turn. A connection that was not
-    /// made yet is not told to its protocol.
+    /// The one way out: the reason is latched, if it is another than an end in order, and the loss is told at the end of the
+    /// turn. A connection that was not made yet is not told to its protocol.
     pub(crate) fn retire(&mut self, id: ConnectionId, reason: Lost, parting: Parting) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
@@ -195,6 +195,7 @@ impl Reactor {
         }
         connection.phase = Phase::Lost;
         let in_order = parting == Parting::At(Farewell::Close) && reason == connection.done();
+        // As most end.
         let needs_no_box = in_order && connection.rare.is_none() && before >= Phase::Open;
         wire::event(id, &self.connections, format_args!("-- {reason}"));
         self.ended.push_back(id);
@@ -203,7 +204,7 @@ impl Reactor {
         }
     }
 
-    /// Notes why a connection is lost, and how its socket goes. Most end in order, and need no box for that.
+    /// Notes why a connection is lost, and how its socket goes, where that is not as most end.
     fn latch_end(&mut self, id: ConnectionId, reason: Lost, parting: Parting, before: Phase) {
         let now = self.now;
         let Some(rare) = self.rare(id) else { return };

@@ -24,7 +24,7 @@ pub(super) enum Call {
     Stopped(DatagramId),
 }
 
-/// What every protocol hears once at most.
+/// What every protocol hears at most once.
 pub(super) enum Notice<'a> {
     Made,
     Eof,

@@ -182,20 +182,25 @@ fn remarks(f: &mut fmt::Formatter<'_>, connection: &Connection) -> fmt::Result {
         Writing::Ended => f.write_str(" writing=ended")?,
         Writing::Broken => f.write_str(" writing=broken")?,
     }
-    let Some(rare) = &connection.rare else {
-        return Ok(());
-    };
-    let held = rare.held.rest().len();
-    for (name, count) in [
-        ("held", held),
-        ("layers", rare.layers.len()),
-        ("timers", rare.timers.len()),
-    ] {
-        if count > 0 {
-            write!(f, " {name}={count}")?;
+    let rare = connection.rare.as_ref();
+    if let Some(rare) = rare {
+        for (name, count) in [
+            ("held", rare.held.rest().len()),
+            ("layers", rare.layers.len()),
+            ("timers", rare.timers.len()),
+        ] {
+            if count > 0 {
+                write!(f, " {name}={count}")?;
+            }
         }
     }
-    match &rare.reason {
+    let latched = rare.and_then(|rare| rare.reason.clone());
+    let reason = if connection.is_live() {
+        latched
+    } else {
+        Some(connection.end().0)
+    };
+    match reason {
         Some(reason) => write!(f, " reason=\"{reason}\""),
         None => Ok(()),
     }

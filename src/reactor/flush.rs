@@ -69,9 +69,7 @@ impl Reactor {
     #[inline(never)]
     fn flush_all_dirty(&mut self) {
         let mut dirty = std::mem::take(&mut self.dirty);
-        for id in dirty.drain(..) {
-            self.flush(id);
-        }
+        self.flush_each(dirty.drain(..));
         // Nothing was marked meanwhile, as no user code runs here but that of layers: keep the room.
         if self.dirty.is_empty() {
             self.dirty = dirty;

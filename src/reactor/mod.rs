@@ -40,6 +40,7 @@ mod tail;
 mod throttled;
 mod time_outs;
 mod timed;
+mod together;
 mod turn;
 mod unheard;
 mod unsent;
@@ -148,6 +149,7 @@ pub struct Reactor {
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
     replies: Replies,
+    together: together::Together,
     /// To be served in the next turn without waiting for readiness.
     ready: VecDeque<Owner>,
     /// Whose pressure has to be told.
@@ -239,6 +241,7 @@ impl Reactor {
             works: Works::default(),
             dirty: Vec::new(),
             replies: Replies::default(),
+            together: together::Together::default(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
             ended: VecDeque::new(),

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::inspector::RarePath;
-use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT};
+use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, LOOKS};
 use crate::network::Batch;
 use crate::table::Owner;
 
@@ -108,14 +108,20 @@ impl Turn {
         }
     }
 
-    /// Several connections spoke and wrote to others: one more look at who else has spoken, so that what all of them say
-    /// leaves in one piece for each listener.
+    /// Several connections spoke and wrote to others: more looks at who else has spoken, as long as somebody has, so that
+    /// what all of them say leaves in one piece for each listener.
     fn gather(&mut self, reactor: &mut Reactor) -> io::Result<()> {
-        self.batch.clear();
-        reactor
-            .network
-            .poll(Some(Duration::ZERO), &mut self.batch)?;
-        self.serve_batch(reactor);
+        for _ in 0..LOOKS {
+            let spoken = reactor.spoken;
+            self.batch.clear();
+            reactor
+                .network
+                .poll(Some(Duration::ZERO), &mut self.batch)?;
+            self.serve_batch(reactor);
+            if reactor.spoken == spoken {
+                break;
+            }
+        }
         Ok(())
     }
 }

@@ -30,6 +30,11 @@ impl Unsent {
         self.left_over.before(turn, self.queue.len())
     }
 
+    /// Nobody has tried to send any of it.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.blocked && self.stall.is_none() && self.left_over.last == 0
+    }
+
     /// Makes it as new for the next connection that writes.
     #[inline]
     pub(super) fn renew(&mut self) -> Ended {

@@ -12,16 +12,17 @@ use mio::net::TcpStream;
 
 use super::OsNetwork;
 use crate::address::Address;
+use crate::network::SocketId;
 use crate::network::sockets::{Socket, retry_interrupted};
 use crate::network::unix;
-use crate::network::{Network, SocketId};
 
-/// The connections accepted from one listener, one after the other.
+/// How callers come.
 #[derive(Debug)]
 pub(super) struct Callers {
+    /// The listener that some were accepted from one after the other, and how many.
     from: Option<SocketId>,
     count: usize,
-    /// The last ones came one by one.
+    /// The last ones came one by one, to whichever listener.
     alone: bool,
 }
 
@@ -36,12 +37,12 @@ impl Default for Callers {
 }
 
 impl Callers {
-    /// A poll lies between: whoever is told of is there.
-    pub(super) fn polled(&mut self) {
+    /// The next one is accepted unasked: the selector has told of one, or it is not known how many are left.
+    pub(super) fn begin_anew(&mut self) {
         self.from = None;
     }
 
-    /// Whether to ask if anybody is there before one is accepted from `listener`.
+    /// Whether to ask if anybody is there before one is accepted from `listener`. To turn to another listener begins anew.
     pub(super) fn may_be_over(&mut self, listener: SocketId) -> bool {
         if self.from != Some(listener) {
             (self.from, self.count) = (Some(listener), 0);
@@ -76,7 +77,8 @@ impl OsNetwork {
         let accepted = self.accept_from(listener);
         match &accepted {
             Ok(_) => self.callers.came(),
-            Err(_) => self.callers.are_over(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.callers.are_over(),
+            Err(_) => self.callers.begin_anew(),
         }
         accepted
     }
@@ -96,6 +98,7 @@ impl OsNetwork {
     /// Whether a call to accept may find somebody, or an error.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn may_accept(&self, listener: SocketId) -> bool {
+        use crate::network::Network;
         use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
         let Some(listener) = self.socket_options(listener) else {
@@ -117,8 +120,9 @@ mod tests {
     use super::*;
 
     use std::net::TcpStream as Peer;
+    use std::time::Duration;
 
-    use crate::network::{Batch, ListenOptions, Token};
+    use crate::network::{Batch, ListenOptions, Network, Token};
 
     const LISTENER: SocketId = SocketId(3);
 
@@ -126,7 +130,7 @@ mod tests {
     /// is not.
     fn asked(callers: &mut Callers, count: usize) -> String {
         let mut said = String::new();
-        callers.polled();
+        callers.begin_anew();
         for left in (0..=count).rev() {
             if callers.may_be_over(LISTENER) {
                 said.push('?');
@@ -171,18 +175,23 @@ mod tests {
         assert!(!callers.may_be_over(LISTENER));
     }
 
-    /// Waits until somebody calls, then accepts all who are there; how many.
-    fn accept_all(network: &mut OsNetwork, listener: SocketId) -> usize {
+    /// Accepts all who are there, until so many have come. Each poll brings somebody, or nothing is left to come.
+    fn accept_all(network: &mut OsNetwork, listener: SocketId, count: usize) {
         let mut batch = Batch::default();
-        while !batch.ready.iter().any(|ready| ready.readable) {
-            network.poll(None, &mut batch).expect("the selector works");
-        }
-        let mut count = 0;
-        loop {
-            match network.accept_next(listener) {
-                Ok(_) => count += 1,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return count,
-                Err(error) => panic!("{error}"),
+        let mut came = 0;
+        while came < count {
+            batch.clear();
+            let within = Some(Duration::from_secs(20));
+            network
+                .poll(within, &mut batch)
+                .expect("the selector works");
+            assert!(!batch.ready.is_empty(), "{came} of {count} were accepted");
+            loop {
+                match network.accept_next(listener) {
+                    Ok(_) => came += 1,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
     }
@@ -201,7 +210,7 @@ mod tests {
             let peers: Vec<Peer> = (0..count)
                 .map(|_| Peer::connect(address).expect("it listens"))
                 .collect();
-            assert_eq!(accept_all(&mut network, listener), peers.len());
+            accept_all(&mut network, listener, peers.len());
         }
     }
 }
