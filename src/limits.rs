@@ -325,6 +325,9 @@ pub(crate) const FLUSH_EVERY: usize = 32;
 pub(crate) const AHEAD: usize = READ_BUFFER / 2;
 /// How often a turn looks again at who else has spoken, when what they say goes to others: whoever is first waits for it.
 pub(crate) const LOOKS: usize = 3;
+/// When more than so many bytes came by that, it does not look again: what is said to a group waits at each of its members
+/// meanwhile, and one with more than the low water mark counts as slow.
+pub(crate) const LOOKED_FOR: u64 = 8 * 1024;
 /// A reply of so many bytes at most is copied, to leave with others: with more, the copy costs what it gains.
 pub(crate) const REPLY: usize = 4096;
 /// Calls that other threads may have waiting.

@@ -13,8 +13,9 @@ use crate::table::ConnectionId;
 
 use super::{Reactor, wire};
 
-/// When so many bytes are together, they leave.
+/// When so many bytes are together, or so many outputs, they leave.
 const ENOUGH: usize = 32 * 1024;
+const ENOUGH_PIECES: usize = 256;
 
 /// Short outputs that were taken from their connections.
 #[derive(Debug, Default)]
@@ -26,6 +27,10 @@ pub(super) struct Together {
 }
 
 impl Together {
+    fn are_enough(&self) -> bool {
+        self.bytes.len() >= ENOUGH || self.ids.len() >= ENOUGH_PIECES
+    }
+
     fn clear(&mut self) {
         self.bytes.clear();
         self.pieces.clear();
@@ -38,10 +43,14 @@ impl Reactor {
     pub(super) fn flush_each(&mut self, ids: impl Iterator<Item = ConnectionId>) {
         let mut together = std::mem::take(&mut self.together);
         for id in ids {
-            if !self.joins(id, &mut together) {
-                self.flush(id);
-            } else if together.bytes.len() >= ENOUGH {
+            if self.joins(id, &mut together) {
+                if together.are_enough() {
+                    self.send_together(&mut together);
+                }
+            } else {
+                // What is short does not wait for what may be long.
                 self.send_together(&mut together);
+                self.flush(id);
             }
         }
         self.send_together(&mut together);
@@ -58,8 +67,10 @@ impl Reactor {
         else {
             return false;
         };
-        let data = unsent.queue.only_piece().filter(|data| data.len() <= REPLY);
-        let Some(data) = data.filter(|_| connection.flushes_plainly() && unsent.is_fresh()) else {
+        // To write nothing is no call to the system.
+        let only = unsent.queue.only_piece().filter(|data| !data.is_empty());
+        let joins = connection.flushes_plainly() && unsent.is_fresh();
+        let Some(data) = only.filter(|data| joins && data.len() <= REPLY) else {
             return false;
         };
         let start = together.bytes.len();
@@ -103,17 +114,18 @@ impl Reactor {
     /// Queues again what is left of an output, and goes on with it alone.
     #[cold]
     fn was_not_taken(&mut self, id: ConnectionId, outcome: io::Result<usize>, data: &[u8]) {
+        let mut blocked = false;
         let taken = match outcome {
             Ok(taken) => {
                 wire::sent(id, &self.connections, data, taken);
                 self.counters.bytes_out += taken as u64;
                 taken
             }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                blocked = true;
                 0
             }
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
             Err(error) => {
                 self.counters.bytes_dropped += data.len() as u64;
                 return self.write_failed(id, error.into());
@@ -123,6 +135,7 @@ impl Reactor {
         buffer.extend_from_slice(&data[taken..]);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.out = self.outs.begin(buffer, self.now);
+            self.outs[connection.out].blocked = blocked;
             self.flush(id);
         }
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::inspector::RarePath;
-use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, LOOKS};
+use crate::limits::{CALL_BUDGET, FLUSH_EVERY, LIST_KEPT, LOOKED_FOR, LOOKS};
 use crate::network::Batch;
 use crate::table::Owner;
 
@@ -111,6 +111,7 @@ impl Turn {
     /// Several connections spoke and wrote to others: more looks at who else has spoken, as long as somebody has, so that
     /// what all of them say leaves in one piece for each listener.
     fn gather(&mut self, reactor: &mut Reactor) -> io::Result<()> {
+        let enough = reactor.counters.bytes_in + LOOKED_FOR;
         for _ in 0..LOOKS {
             let spoken = reactor.spoken;
             self.batch.clear();
@@ -118,7 +119,7 @@ impl Turn {
                 .network
                 .poll(Some(Duration::ZERO), &mut self.batch)?;
             self.serve_batch(reactor);
-            if reactor.spoken == spoken {
+            if reactor.spoken == spoken || reactor.counters.bytes_in > enough {
                 break;
             }
         }

@@ -91,6 +91,30 @@ fn a_peer_that_does_not_read_is_not_written_to_again_and_again() {
 }
 
 #[test]
+fn to_send_nothing_is_no_call() {
+    let (calls, known) = (Calls::default(), Known::default());
+    let (mut reactor, id) = (calls.reactor(), known.clone());
+    let listener = reactor.listen("tcp:0").serve(move |_| {
+        let id = id.clone();
+        Spy::new(&Log::default()).made(move |transport| id.note(transport))
+    });
+    let stream = TcpStream::connect(socket_address(&listener.expect("a free port")));
+    let mut stepper = Stepper::new(reactor);
+    turn_until(&mut stepper, || known.count() == 1);
+    let reactor = stepper.reactor();
+    reactor.send(known.id(), "");
+    reactor.write(known.id(), "");
+    assert!(
+        stepper
+            .turn(Some(Duration::ZERO))
+            .expect("the selector works")
+    );
+    assert_eq!(calls.writes.get(), 0);
+    assert_eq!(stepper.reactor().unsent(known.id()), Some(0));
+    drop(stream);
+}
+
+#[test]
 fn a_short_delay_is_not_waited_for_in_circles() {
     const BEATS: usize = 50;
     let calls = Calls::default();
