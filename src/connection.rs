@@ -301,15 +301,18 @@ impl Connection {
         self.rare().reason.get_or_insert(reason);
     }
 
-    /// Of one that is lost: why, and how its socket goes. In order, if nothing else was latched.
-    pub(crate) fn end(&self) -> (Lost, Parting) {
+    /// Why it is lost, if it is: in order, if no other reason was latched.
+    pub(crate) fn reason(&self) -> Lost {
         let rare = self.rare.as_ref();
-        let reason = rare.and_then(|rare| rare.reason.clone());
-        let parting = rare.and_then(|rare| rare.farewell);
-        (
-            reason.unwrap_or_else(|| self.done()),
-            parting.unwrap_or(Parting::At(Farewell::Close)),
-        )
+        let latched = rare.and_then(|rare| rare.reason.clone());
+        latched.unwrap_or_else(|| self.done())
+    }
+
+    /// How its socket goes, likewise.
+    pub(crate) fn parting(&self) -> Parting {
+        let rare = self.rare.as_ref();
+        let latched = rare.and_then(|rare| rare.farewell);
+        latched.unwrap_or(Parting::At(Farewell::Close))
     }
 
     /// Whether more has to be given up at its end than its protocol and its socket.

@@ -213,13 +213,6 @@ impl<A> Timers<A> {
         }
     }
 
-    /// Whether any may be due by then.
-    #[inline]
-    pub(crate) fn any_due(&self, now: Time) -> bool {
-        self.next()
-            .is_some_and(|next| next <= now || canary!(TimerEarly))
-    }
-
     /// Takes the action of a due timer, which is running from now on; `None` if it was cancelled or reset meanwhile.
     pub(crate) fn begin(&mut self, id: TimerId) -> Option<A> {
         let slot = self.slot_mut(id)?;

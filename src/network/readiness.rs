@@ -24,12 +24,10 @@ impl Batch {
     /// Empties it, keeping its room.
     pub fn clear(&mut self) {
         self.ready.clear();
+        self.signals.clear();
+        self.names.clear();
+        self.works.clear();
         self.spins = 0;
-        if self.has_news() {
-            self.signals.clear();
-            self.names.clear();
-            self.works.clear();
-        }
     }
 
     /// Whether there is anything in it besides what sockets are ready for.

@@ -57,28 +57,15 @@ impl Reactor {
     }
 
     /// A descriptor or a place is free again: listeners that waited for one look at their backlog.
-    #[inline]
     pub(super) fn wake_listeners(&mut self) {
-        if std::mem::take(&mut self.listeners_wait) {
-            self.wake_those_that_wait();
-        }
-    }
-
-    #[cold]
-    fn wake_those_that_wait(&mut self) {
-        let waiting = self
-            .listeners
-            .iter()
-            .filter(|(_, listener)| listener.accepting != Accepting::Ready);
-        let waiting: Vec<ListenerId> = waiting
-            .map(|(index, listener)| ListenerId {
-                index: index as u32,
-                serial: listener.serial,
-            })
-            .collect();
-        self.listeners_wait = !waiting.is_empty();
-        for id in waiting {
-            self.queue_listener(id);
+        for (index, listener) in &mut self.listeners {
+            if listener.accepting != Accepting::Ready && !listener.queued {
+                listener.queued = true;
+                self.ready.push_back(Owner::Listener(ListenerId {
+                    index: index as u32,
+                    serial: listener.serial,
+                }));
+            }
         }
     }
 
@@ -143,7 +130,6 @@ impl Reactor {
             return;
         };
         let before = std::mem::replace(&mut listener.accepting, accepting);
-        self.listeners_wait |= accepting != Accepting::Ready;
         if let Accepting::Exhausted { timer, .. } = before {
             self.timers.cancel(timer);
         }
@@ -167,7 +153,6 @@ impl Reactor {
     }
 
     /// Whether connections too many stay in the backlog of the listener, which is full.
-    #[inline(never)]
     fn lets_wait(&mut self, id: ListenerId) -> bool {
         let Some(listener) = self.listener(id) else {
             return true;
@@ -189,7 +174,6 @@ impl Reactor {
     }
 
     /// Out of descriptors or memory: one log line an episode, then a timer with growing pauses.
-    #[cold]
     fn retry_accept_later(&mut self, id: ListenerId, error: &io::Error) {
         self.counters.accepts_failed += 1;
         if canary!(ListenerDeaf) {

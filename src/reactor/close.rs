@@ -194,9 +194,12 @@ impl Reactor {
             return;
         }
         connection.phase = Phase::Lost;
-        let in_order = parting == Parting::At(Farewell::Close) && reason == connection.done();
-        // As most end.
-        let needs_no_box = in_order && connection.rare.is_none() && before >= Phase::Open;
+        // As most end: it can be seen from the connection without.
+        let needs_no_box = connection.rare.is_none()
+            && before >= Phase::Open
+            && parting == Parting::At(Farewell::Close)
+            && matches!(reason, Lost::Done(_));
+        debug_assert!(!needs_no_box || reason == connection.done());
         wire::event(id, &self.connections, format_args!("-- {reason}"));
         self.ended.push_back(id);
         if !needs_no_box {
@@ -249,7 +252,7 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let (reason, _) = connection.end();
+        let reason = connection.reason();
         let has_protocol = connection.protocol.is_some();
         let rare = connection.rare.as_mut();
         let is_bare = rare.is_none();
@@ -285,7 +288,7 @@ impl Reactor {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let (_, parting) = connection.end();
+        let parting = connection.parting();
         let protocol = connection.protocol.take();
         let layers = if connection.leaves_something() {
             self.strip(id)
@@ -363,7 +366,7 @@ impl Reactor {
             }
             self.recycle(rare);
         }
-        self.leave_settings_of(connection.settings, &connection.peer);
+        self.leave_settings(connection.settings, Some(&connection.peer));
         self.wake_listeners();
     }
 

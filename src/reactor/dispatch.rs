@@ -328,7 +328,6 @@ impl Reactor {
     }
 
     /// Drops what was put aside while callbacks were under way.
-    #[inline]
     pub(super) fn drop_discarded(&mut self) {
         while let Some(object) = self.discarded.pop() {
             self.drop_guarded(object);

@@ -198,7 +198,7 @@ fn remarks(f: &mut fmt::Formatter<'_>, connection: &Connection) -> fmt::Result {
     let reason = if connection.is_live() {
         latched
     } else {
-        Some(connection.end().0)
+        Some(connection.reason())
     };
     match reason {
         Some(reason) => write!(f, " reason=\"{reason}\""),

@@ -107,9 +107,6 @@ impl Reactor {
             return;
         };
         let out = connection.out;
-        if out == NONE && connection.phase == Phase::Draining && connection.rare.is_none() {
-            return self.finish_draining(id);
-        }
         let care = connection.care;
         let mut place = out;
         loop {
@@ -279,28 +276,36 @@ impl Reactor {
 
     /// All that was written has been taken by the system: what waited for that comes now.
     fn all_was_sent(&mut self, id: ConnectionId) {
-        self.note_pressure(id);
+        match self.connections.get(id).map(|connection| connection.phase) {
+            Some(Phase::Draining) => self.finish_draining(id),
+            Some(Phase::Open) => {
+                self.note_pressure(id);
+                self.end_writing_if_asked(id);
+            }
+            _ => {}
+        }
+    }
+
+    /// FIN follows what was sent.
+    fn end_writing_if_asked(&mut self, id: ConnectionId) {
         let ready = self.layers_are_ready(id);
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        match connection.phase {
-            Phase::Draining => self.finish_draining(id),
-            Phase::Open if connection.writing == Writing::Ending && ready => {
-                connection.writing = Writing::Ended;
-                let both = connection.reading == Reading::Ended || canary!(HalfCloseEndsBoth);
-                let done = connection.done();
-                if let Some(socket) = connection.socket()
-                    && !canary!(FinUnsent)
-                {
-                    // A failure here means that the peer has broken the connection, which reading will tell.
-                    let _ = self.network.shutdown_write(socket);
-                }
-                if both {
-                    self.retire(id, done, Farewell::Close.into());
-                }
-            }
-            _ => {}
+        if connection.writing != Writing::Ending || !ready {
+            return;
+        }
+        connection.writing = Writing::Ended;
+        let both = connection.reading == Reading::Ended || canary!(HalfCloseEndsBoth);
+        let done = connection.done();
+        if let Some(socket) = connection.socket()
+            && !canary!(FinUnsent)
+        {
+            // A failure here means that the peer has broken the connection, which reading will tell.
+            let _ = self.network.shutdown_write(socket);
+        }
+        if both {
+            self.retire(id, done, Farewell::Close.into());
         }
     }
 
@@ -351,14 +356,7 @@ impl Reactor {
     }
 
     /// Tells protocols to pause or resume writing; those not at all whose output has changed back.
-    #[inline]
     pub(super) fn tell_pressure(&mut self) {
-        if !self.pressed.is_empty() {
-            self.tell_all_pressed();
-        }
-    }
-
-    fn tell_all_pressed(&mut self) {
         for id in std::mem::take(&mut self.pressed) {
             let Some(pressure) = self.pressure_to_tell(id) else {
                 continue;

@@ -158,7 +158,7 @@ impl Reactor {
         let state = self.listeners.remove(id.index as usize);
         log::info!("no longer listening on {}", state.address);
         self.network.close(state.socket, Farewell::Close);
-        self.leave_settings(state.settings);
+        self.leave_settings(state.settings, None);
         self.discard((state.build, state.layers));
     }
 

@@ -24,6 +24,7 @@ mod latest;
 mod layers;
 mod listen;
 mod names;
+mod outgoing;
 mod outputs;
 mod pipe;
 mod policed;
@@ -136,8 +137,6 @@ pub struct Reactor {
     pub(crate) settings: Slab<Settings>,
     listeners: Slab<ListenerState>,
     next_listener: u32,
-    /// One of them may have ceased to accept.
-    listeners_wait: bool,
     datagrams: datagrams::Datagrams,
     wrappers: Wrappers,
     timers: Timers<Timed>,
@@ -149,7 +148,7 @@ pub struct Reactor {
     /// To be flushed: each once, as its entry is marked.
     dirty: Vec<ConnectionId>,
     replies: Replies,
-    together: together::Together,
+    together: outgoing::Outgoing,
     /// To be served in the next turn without waiting for readiness.
     ready: VecDeque<Owner>,
     /// Whose pressure has to be told.
@@ -230,7 +229,6 @@ impl Reactor {
             settings,
             listeners: Slab::new(),
             next_listener: 0,
-            listeners_wait: false,
             datagrams: datagrams::Datagrams::default(),
             wrappers: Wrappers::new(),
             timers: Timers::new(),
@@ -241,7 +239,7 @@ impl Reactor {
             works: Works::default(),
             dirty: Vec::new(),
             replies: Replies::default(),
-            together: together::Together::default(),
+            together: outgoing::Outgoing::default(),
             ready: VecDeque::new(),
             pressed: Vec::new(),
             ended: VecDeque::new(),

@@ -11,19 +11,17 @@ use std::io::{self, ErrorKind, IoSlice};
 use std::ops::Range;
 
 use crate::limits::{Idle, REPLY};
-use crate::network::{NotWhole, Piece, SocketId};
+use crate::network::SocketId;
 use crate::table::ConnectionId;
 use crate::transport::Written;
 
+use super::outgoing::Outgoing;
 use super::{Reactor, wire};
 
 /// Short replies of connections that nothing has happened to since.
 #[derive(Debug)]
 pub(super) struct Replies {
-    bytes: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// Whose each piece is.
-    ids: Vec<ConnectionId>,
+    outgoing: Outgoing,
     /// Connections are marked with it when they are told what they were sent: who is marked may have a reply here. Never 0.
     round: u8,
     /// What is told now may be answered here, once.
@@ -33,9 +31,7 @@ pub(super) struct Replies {
 impl Default for Replies {
     fn default() -> Self {
         Self {
-            bytes: Vec::new(),
-            pieces: Vec::new(),
-            ids: Vec::new(),
+            outgoing: Outgoing::default(),
             round: 1,
             open: false,
         }
@@ -59,7 +55,7 @@ impl Replies {
 
     #[inline]
     pub(super) fn are_none(&self) -> bool {
-        self.ids.is_empty()
+        self.outgoing.is_empty()
     }
 
     /// Whether the reply is kept here.
@@ -69,37 +65,20 @@ impl Replies {
             return false;
         }
         self.open = false;
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(data);
-        let range = start..self.bytes.len();
-        self.pieces.push(Piece { socket, range });
-        self.ids.push(id);
+        self.outgoing.push(id, socket, data);
         true
     }
 
     /// All of them; they are to be [returned](Self::put_back), for their room.
-    fn take_all(&mut self) -> Self {
-        let round = self.round.checked_add(1).unwrap_or(1);
-        std::mem::replace(
-            self,
-            Self {
-                round,
-                ..Self::default()
-            },
-        )
+    fn take_all(&mut self) -> Outgoing {
+        self.round = self.round.checked_add(1).unwrap_or(1);
+        self.open = false;
+        std::mem::take(&mut self.outgoing)
     }
 
-    fn put_back(&mut self, mut sent: Self) {
-        sent.bytes.clear();
-        sent.pieces.clear();
-        sent.ids.clear();
-        (self.bytes, self.pieces, self.ids) = (sent.bytes, sent.pieces, sent.ids);
-    }
-
-    /// One of them, and whose it is.
-    fn reply(&self, index: usize) -> (ConnectionId, &[u8]) {
-        let piece = &self.pieces[index];
-        (self.ids[index], &self.bytes[piece.range.clone()])
+    fn put_back(&mut self, mut sent: Outgoing) {
+        sent.clear();
+        self.outgoing = sent;
     }
 }
 
@@ -115,46 +94,25 @@ impl Reactor {
     #[inline(never)]
     fn send_all_replies(&mut self) {
         let replies = self.replies.take_all();
-        for (id, piece) in replies.ids.iter().zip(&replies.pieces) {
-            debug_assert_eq!(
-                self.socket_of(*id),
-                Some(piece.socket),
-                "nothing has happened to it"
-            );
-        }
-        self.send_each(&replies);
+        self.offer_each(
+            &replies,
+            Self::were_taken,
+            |reactor, (id, data), outcome| {
+                let taken = reactor.was_offered(id, outcome, data);
+                reactor.keep_unsent(id, data, taken);
+            },
+        );
         self.replies.put_back(replies);
     }
 
-    fn send_each(&mut self, replies: &Replies) {
-        let mut first = 0;
-        loop {
-            let rest = &replies.pieces[first..];
-            let outcome = self.network.write_each(&replies.bytes, rest);
-            let whole = match &outcome {
-                Ok(()) => rest.len(),
-                Err(not_whole) => not_whole.index,
-            };
-            self.were_taken(replies, first..first + whole);
-            let Err(NotWhole { index, outcome }) = outcome else {
-                return;
-            };
-            let (id, data) = replies.reply(first + index);
-            let taken = self.was_offered(id, outcome, data);
-            self.keep_unsent(id, data, taken);
-            first += index + 1;
-        }
-    }
-
     /// The system has taken all of these.
-    fn were_taken(&mut self, replies: &Replies, which: Range<usize>) {
+    fn were_taken(&mut self, replies: &Outgoing, which: Range<usize>) {
         if self.watches.any() || wire::is_shown() {
-            for (id, data) in which.map(|index| replies.reply(index)) {
+            for (id, data) in which.map(|index| replies.piece(index)) {
                 self.was_offered(id, Ok(data.len()), data);
             }
         } else {
-            let sizes = replies.pieces[which].iter().map(|piece| piece.range.len());
-            self.counters.bytes_out += sizes.sum::<usize>() as u64;
+            self.counters.bytes_out += replies.size_of(which) as u64;
         }
     }
 
@@ -169,8 +127,8 @@ impl Reactor {
     #[inline(never)]
     fn queue_all_replies(&mut self) {
         let replies = self.replies.take_all();
-        for index in 0..replies.ids.len() {
-            let (id, data) = replies.reply(index);
+        for index in 0..replies.count() {
+            let (id, data) = replies.piece(index);
             self.push(id, data);
         }
         self.replies.put_back(replies);

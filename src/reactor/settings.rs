@@ -107,15 +107,13 @@ fn household(peer: &Address) -> Option<Ipv6Addr> {
 }
 
 impl Reactor {
-    /// One connection less of a listener's, whose settings go with the last one.
-    pub(super) fn leave_settings_of(&mut self, place: u32, peer: &Peer) {
-        self.settings[place as usize].leave(peer);
-        self.leave_settings(place);
-    }
-
-    /// One user less of a listener's settings; the last one takes them along.
-    pub(super) fn leave_settings(&mut self, place: u32) {
+    /// One user less of a listener's settings, be it a connection with this peer or the listener; the last one takes them
+    /// along.
+    pub(super) fn leave_settings(&mut self, place: u32, peer: Option<&Peer>) {
         let settings = &mut self.settings[place as usize];
+        if let Some(peer) = peer {
+            settings.leave(peer);
+        }
         settings.users -= 1;
         if settings.users == 0 {
             let settings = self.settings.remove(place as usize);

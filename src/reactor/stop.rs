@@ -144,18 +144,7 @@ impl Reactor {
     }
 
     /// The part of each turn that a stop is: begins it, and notices when it is over.
-    #[inline]
     pub(super) fn go_on_stopping(&mut self) {
-        if matches!(
-            self.running,
-            Running::Asked | Running::Held | Running::Draining
-        ) {
-            self.go_on_with_the_stop();
-        }
-    }
-
-    #[cold]
-    fn go_on_with_the_stop(&mut self) {
         if self.running == Running::Asked {
             self.hold_the_stop();
         }
@@ -186,7 +175,7 @@ impl Reactor {
         for id in self.connections.ids() {
             self.release_output(id);
             if let Some(connection) = self.connections.remove(id) {
-                self.leave_settings(connection.settings);
+                self.leave_settings(connection.settings, Some(&connection.peer));
                 self.discard((connection.protocol, connection.rare));
             }
         }

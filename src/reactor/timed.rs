@@ -224,15 +224,7 @@ impl Reactor {
     }
 
     /// Runs the timers that are due now; what they arm is for the next turn.
-    #[inline]
     pub(super) fn fire_timers(&mut self) {
-        if self.timers.any_due(self.now) {
-            self.fire_due();
-        }
-    }
-
-    #[inline(never)]
-    fn fire_due(&mut self) {
         let mut due = std::mem::take(&mut self.due);
         let share = self.share(TIMER_BUDGET, RarePath::TimerBudget);
         self.timers.collect_due(self.now, share, &mut due);

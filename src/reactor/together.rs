@@ -5,38 +5,18 @@
 //! to the system. No user code runs between the copy and the call.
 
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 
 use crate::connection::NONE;
 use crate::limits::REPLY;
-use crate::network::{NotWhole, Piece};
 use crate::table::ConnectionId;
 
+use super::outgoing::Outgoing;
 use super::{Reactor, wire};
 
 /// When so many bytes are together, or so many outputs, they leave.
 const ENOUGH: usize = 32 * 1024;
-const ENOUGH_PIECES: usize = 256;
-
-/// Short outputs that were taken from their connections.
-#[derive(Debug, Default)]
-pub(super) struct Together {
-    bytes: Vec<u8>,
-    pieces: Vec<Piece>,
-    /// Whose each piece is.
-    ids: Vec<ConnectionId>,
-}
-
-impl Together {
-    fn are_enough(&self) -> bool {
-        self.bytes.len() >= ENOUGH || self.ids.len() >= ENOUGH_PIECES
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.pieces.clear();
-        self.ids.clear();
-    }
-}
+const ENOUGH_OUTPUTS: usize = 256;
 
 impl Reactor {
     /// Flushes all of these.
@@ -44,7 +24,7 @@ impl Reactor {
         let mut together = std::mem::take(&mut self.together);
         for id in ids {
             if self.joins(id, &mut together) {
-                if together.are_enough() {
+                if together.size() >= ENOUGH || together.count() >= ENOUGH_OUTPUTS {
                     self.send_together(&mut together);
                 }
             } else {
@@ -57,9 +37,9 @@ impl Reactor {
         self.together = together;
     }
 
-    /// Takes the output of a connection to those that leave together, if it is one of them.
+    /// Takes the output of a connection to those that leave together; `false` if it is to be flushed by itself.
     #[inline]
-    fn joins(&mut self, id: ConnectionId, together: &mut Together) -> bool {
+    fn joins(&mut self, id: ConnectionId, together: &mut Outgoing) -> bool {
         let Some(connection) = self.connections.get_mut(id) else {
             return true;
         };
@@ -73,11 +53,7 @@ impl Reactor {
         let Some(data) = only.filter(|data| joins && data.len() <= REPLY) else {
             return false;
         };
-        let start = together.bytes.len();
-        together.bytes.extend_from_slice(data);
-        let range = start..together.bytes.len();
-        together.pieces.push(Piece { socket, range });
-        together.ids.push(id);
+        together.push(id, socket, data);
         connection.dirty = false;
         let place = std::mem::replace(&mut connection.out, NONE);
         if let Some(ended) = self.outs.end(place) {
@@ -86,34 +62,25 @@ impl Reactor {
         true
     }
 
-    fn send_together(&mut self, together: &mut Together) {
-        let mut first = 0;
-        while first < together.ids.len() {
-            let rest = &together.pieces[first..];
-            let outcome = self.network.write_each(&together.bytes, rest);
-            let whole = match &outcome {
-                Ok(()) => rest.len(),
-                Err(not_whole) => not_whole.index,
-            };
-            let sent = together.ids[first..].iter().zip(&rest[..whole]);
-            for (id, piece) in sent {
-                let data = &together.bytes[piece.range.clone()];
-                wire::sent(*id, &self.connections, data, data.len());
-                self.counters.bytes_out += data.len() as u64;
-            }
-            first += whole;
-            if let Err(NotWhole { outcome, .. }) = outcome {
-                let data = &together.bytes[together.pieces[first].range.clone()];
-                self.was_not_taken(together.ids[first], outcome, data);
-                first += 1;
+    fn send_together(&mut self, together: &mut Outgoing) {
+        if !together.is_empty() {
+            self.offer_each(together, Self::were_sent, Self::was_not_taken);
+            together.clear();
+        }
+    }
+
+    fn were_sent(&mut self, together: &Outgoing, which: Range<usize>) {
+        self.counters.bytes_out += together.size_of(which.clone()) as u64;
+        if wire::is_shown() {
+            for (id, data) in which.map(|index| together.piece(index)) {
+                wire::sent(id, &self.connections, data, data.len());
             }
         }
-        together.clear();
     }
 
     /// Queues again what is left of an output, and goes on with it alone.
     #[cold]
-    fn was_not_taken(&mut self, id: ConnectionId, outcome: io::Result<usize>, data: &[u8]) {
+    fn was_not_taken(&mut self, (id, data): (ConnectionId, &[u8]), outcome: io::Result<usize>) {
         let mut blocked = false;
         let taken = match outcome {
             Ok(taken) => {

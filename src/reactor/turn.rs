@@ -142,24 +142,11 @@ impl Reactor {
     /// What is written between two turns counts as written in the next one.
     fn end_turn(&mut self) {
         self.turn = self.turn.wrapping_add(1);
-        if self.has_long_lists() {
-            self.trim();
-        }
+        self.trim();
         self.end_timing();
     }
 
-    fn has_long_lists(&self) -> bool {
-        let rooms = [
-            self.ready.capacity(),
-            self.dirty.capacity(),
-            self.ended.capacity(),
-            self.calls.capacity(),
-        ];
-        rooms.iter().any(|room| *room > LIST_KEPT)
-    }
-
     /// Gives the room back that lists took when there was something to do for a great many at once.
-    #[cold]
     fn trim(&mut self) {
         if is_slack(self.ready.len(), self.ready.capacity()) {
             self.ready.shrink_to(LIST_KEPT);
