@@ -1,22 +1,16 @@
-//! One connection without its socket: its phase, its two sides, and what only few connections have. Owns the states;
+//! One connection without its socket: its phase, its two sides, and beside it what only few connections have. Owns the states;
 //! does not read, write or call anybody.
 
-use std::collections::{BTreeSet, VecDeque};
-use std::net::SocketAddrV4;
-use std::rc::Rc;
+mod rare;
 
-use bytes::Bytes;
+use std::net::SocketAddrV4;
 
 use crate::address::{Address, UnixAddress};
 use crate::error::{Lost, Side};
-use crate::frame_queue::FrameQueue;
-use crate::layer::{Kind, Stack};
-use crate::limits::Limits;
-use crate::network::{Arrival, Farewell, SocketId};
-use crate::protocol::{Held, Protocol};
-use crate::reactor::{Connecting, Early, Keeper, Outstanding, Policed};
-use crate::table::ConnectionId;
-use crate::timer::TimerId;
+use crate::network::{Farewell, SocketId};
+use crate::protocol::Protocol;
+
+pub(crate) use rare::{Parting, Rare};
 
 /// How far a connection is. It only moves downwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -324,79 +318,6 @@ impl Connection {
     pub(crate) fn done(&self) -> Lost {
         Lost::Done(self.closer.unwrap_or(Side::Us))
     }
-}
-
-/// What only few connections have at a time, boxed away.
-#[derive(Default)]
-pub(crate) struct Rare {
-    /// Received, not yet delivered.
-    pub(crate) held: Held,
-    pub(crate) layers: Stack,
-    /// Written before the layers were ready.
-    pub(crate) early: Early,
-    /// Layers' output that waits behind `held`, because the protocol paused.
-    pub(crate) pending: VecDeque<(Kind, Bytes)>,
-    /// The layer that what follows in the chunk at hand belongs to.
-    pub(crate) entering: Option<usize>,
-    pub(crate) raw_left: u64,
-    pub(crate) limits: Option<Box<Limits>>,
-    /// The deadline of the phase.
-    pub(crate) deadline: Option<TimerId>,
-    /// The protocol's timers, which end with it.
-    pub(crate) timers: BTreeSet<TimerId>,
-    /// The protocol's requests, to be told of the loss.
-    pub(crate) requests: Vec<Rc<dyn Outstanding>>,
-    pub(crate) reason: Option<Lost>,
-    pub(crate) farewell: Option<Parting>,
-    /// Which protocol of the connection's it is: closures are addressed to one of them.
-    pub(crate) protocol_serial: u32,
-    pub(crate) successor: Option<Box<dyn Protocol>>,
-    pub(crate) connecting: Option<Box<Connecting>>,
-    /// Who asked for it, and calls again when it is lost.
-    pub(crate) keeper: Option<Rc<dyn Keeper>>,
-    /// The other end of its pipe.
-    pub(crate) partner: Option<ConnectionId>,
-    /// Frames that wait above framing and layers.
-    pub(crate) frames: FrameQueue,
-    /// How many bytes were dropped while lingering.
-    pub(crate) lingered: usize,
-    /// It was asked when its bytes come: when the last ones came, if any have.
-    pub(crate) stamps: Option<Box<Option<Arrival>>>,
-    pub(crate) policed: Option<Box<Policed>>,
-}
-
-impl Rare {
-    /// Nothing in it differs from a new one, so that the connection can do without.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.held.is_empty()
-            && self.layers.is_empty()
-            && self.early.is_empty()
-            && self.pending.is_empty()
-            && self.entering.is_none()
-            && self.raw_left == 0
-            && self.limits.is_none()
-            && self.deadline.is_none()
-            && self.timers.is_empty()
-            && self.requests.is_empty()
-            && self.reason.is_none()
-            && self.farewell.is_none()
-            && self.protocol_serial == 0
-            && self.successor.is_none()
-            && self.connecting.is_none()
-            && self.keeper.is_none()
-            && self.partner.is_none()
-            && self.frames.is_empty()
-            && self.stamps.is_none()
-            && self.policed.is_none()
-    }
-}
-
-/// How a lost connection's socket goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Parting {
-    At(Farewell),
-    /// FIN was sent; the socket is read until the peer ends too.
-    Linger,
 }
 
 /// The peer's address, small for the frequent kind.

@@ -23,6 +23,7 @@ mod latency;
 mod latest;
 mod layers;
 mod listen;
+mod loss;
 mod names;
 mod outgoing;
 mod outputs;

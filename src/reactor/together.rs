@@ -98,7 +98,7 @@ impl Reactor {
                 return self.write_failed(id, error.into());
             }
         };
-        let mut buffer = self.pool.take();
+        let mut buffer = self.spare_buffer();
         buffer.extend_from_slice(&data[taken..]);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.out = self.outs.begin(buffer, self.now);
